@@ -1,0 +1,72 @@
+// The door `trunkline/client` in Node: the same client on `ws`, which is faster than the global WebSocket and there in Node 20.
+import { WebSocket } from 'ws'
+import { type Client, createClientOn } from '../client/client.ts'
+import type { ClientOptions } from '../client/options.ts'
+import { type ClientSocket, type Platform, type SocketHandlers, webPlatform } from '../client/platform.ts'
+
+export type {
+  Call,
+  CallError,
+  CallOptions,
+  CallProcedure,
+  Gap,
+  PendingSubscription,
+  RouterClient,
+  RouterInputs,
+  RouterOutputs,
+  SubscribeOptions,
+  SubscribeProcedure,
+  Subscription,
+} from '../contract/client-types.ts'
+export {
+  type BuiltinCode,
+  type Delivery,
+  type Issue,
+  isRpcError,
+  RpcError,
+  type RpcErrorOptions,
+} from '../protocol/error.ts'
+export type { ReconnectOptions } from '../client/backoff.ts'
+export type { Client, ClientConnection, ClientStats } from '../client/client.ts'
+export type { ClientMiddleware, ClientMiddlewareArgument, ClientOptions, Provided } from '../client/options.ts'
+export type { WebSocketConstructor } from '../client/platform.ts'
+export { type Outcome, safe } from '../client/safe.ts'
+export type { ConnectionEvents, ConnectionState } from '../client/state.ts'
+
+/** Makes a client of a router: `createClient<typeof chat>({ url })`. Connects with the first call, unless it is `eager`. */
+export function createClient<Router>(options: ClientOptions): Client<Router> {
+  return createClientOn(options.WebSocket ? webPlatform(options.WebSocket) : nodePlatform, options)
+}
+
+/** The largest frame taken from a server: its own limit on messages is smaller, this one only bounds memory. */
+const maxPayload = 64 * 1024 * 1024
+
+const nodePlatform: Platform = {
+  connect,
+  schedule: (flush) => process.nextTick(flush),
+  onWake: () => () => {},
+}
+
+function connect(url: string, protocol: string, handlers: SocketHandlers): ClientSocket {
+  const socket = new WebSocket(url, protocol, { perMessageDeflate: false, maxPayload })
+  let failure = ''
+  socket.on('open', () => handlers.open())
+  socket.on('message', (data: Buffer, isBinary: boolean) => {
+    if (isBinary) handlers.binary()
+    else handlers.text(data.toString())
+  })
+  // Always followed by `close`, which does not say what went wrong.
+  socket.on('error', (error) => {
+    failure = error.message
+  })
+  socket.on('close', (code, reason) => handlers.closed(code, reason.toString() || failure))
+  return {
+    get bufferedAmount() {
+      return socket.bufferedAmount
+    },
+    send: (text) => socket.send(text),
+    close(code, reason) {
+      socket.close(code, reason)
+    },
+  }
+}

@@ -1,0 +1,205 @@
+// The door `trunkline/node`: serves an app over HTTP upgrades, with `ws`. Knows Node; knows nothing of calls.
+import { createServer as createHttpServer, type IncomingMessage, type Server as HttpServer } from 'node:http'
+import { createServer as createHttpsServer, type ServerOptions as TlsOptions } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { closeCode, subprotocol } from '../protocol/close.ts'
+import type { App } from '../server/app.ts'
+import type { Connection } from '../server/handler.ts'
+import type { ServerOptions } from '../server/options.ts'
+import { type CloseOptions, createServer, type Server, type ServerArguments, type ServerStats } from '../server/server.ts'
+import type { UpgradeRequest } from '../server/socket.ts'
+import { FrameBuilder, NodeSocket } from './node-socket.ts'
+import { isLoopback, judgeUpgrade, pathOf, selectProtocol, type UpgradeRules, writeRefusal } from './upgrade.ts'
+
+/** Where upgrades are taken, and from whom. */
+export interface UpgradeOptions {
+  /** The path of the WebSocket; upgrades to others are left to other listeners. @default '/' */
+  path?: string
+  /** Origins, besides the server's own, that pages may connect from: `['https://app.example.com']`. @default [] */
+  origins?: readonly string[]
+  /** Host names a server on a loopback address may be called by, besides `localhost` and the like. @default [] */
+  allowedHosts?: readonly string[]
+}
+
+export type AttachOptions<Context> = ServerOptions<Context> & UpgradeOptions
+
+export type ServeOptions<Context> = AttachOptions<Context> & {
+  /** @default 0, which takes any free port; `server.url` tells which */
+  port?: number
+  /** The address to listen on. @default every address of the machine */
+  host?: string
+  /** Key and certificate make it `wss:`. */
+  tls?: TlsOptions
+}
+
+/** A server that listens. */
+export interface NodeServer {
+  /** `ws://localhost:3000/rpc` */
+  readonly url: string
+  readonly connections: Iterable<Connection>
+  stats(): ServerStats
+  /** Lets running calls finish, closes every connection with 1012, and stops listening. Safe to call twice. */
+  close(options?: CloseOptions): Promise<void>
+}
+
+/** An attached server: the HTTP server under it stays with whoever made it. */
+export type AttachedServer = NodeServer
+
+/** Room for a frame's head and for other messages of a batch, which is cut at 64 KiB. */
+const frameRoom = 64 * 1024
+
+/** RELIABILITY: messages come whole or in a few pieces; hundreds are an attack on memory. */
+const maxFragments = 256
+
+/** Time for the other end to answer a close frame, in ms. */
+const closeTimeoutMs = 5_000
+
+/**
+ * Serves an app on a port of its own.
+ * @throws what listening throws, for instance EADDRINUSE
+ */
+export async function serve<Router, Context>(
+  app: App<Router, Context>,
+  ...rest: ServerArguments<Context, ServeOptions<Context>>
+): Promise<NodeServer> {
+  const options = (rest[0] ?? {}) as ServeOptions<Context>
+  const httpServer = options.tls ? createHttpsServer(options.tls, answerPlainHttp) : createHttpServer(answerPlainHttp)
+  await new Promise<void>((resolve, reject) => {
+    httpServer.once('error', reject)
+    httpServer.listen(options.port ?? 0, options.host, () => {
+      httpServer.removeListener('error', reject)
+      resolve()
+    })
+  })
+  const attached = attach(app, httpServer, options as AttachOptions<Context>)
+  let closing: Promise<void> | undefined
+  const close = async (closeOptions?: CloseOptions): Promise<void> => {
+    await attached.close(closeOptions)
+    await new Promise((resolve) => {
+      httpServer.close(resolve)
+      httpServer.closeAllConnections()
+    })
+  }
+  return {
+    get url() {
+      return attached.url
+    },
+    get connections() {
+      return attached.connections
+    },
+    stats: () => attached.stats(),
+    close(closeOptions) {
+      closing ??= close(closeOptions)
+      return closing
+    },
+  }
+}
+
+/** Serves an app on an HTTP server of yours, beside its requests and its other upgrade listeners. */
+export function attach<Router, Context>(
+  app: App<Router, Context>,
+  httpServer: HttpServer,
+  ...rest: ServerArguments<Context, AttachOptions<Context>>
+): AttachedServer {
+  const options = (rest[0] ?? {}) as ServerOptions<Context> & UpgradeOptions
+  const path = options.path ?? '/'
+  if (!path.startsWith('/')) throw new TypeError(`path must begin with "/", got "${path}"`)
+  const server = createServer(app, ...([{ schedule: process.nextTick, ...options }] as unknown as ServerArguments<Context>))
+  const upgrade = upgradeListener(httpServer, server, path, {
+    origins: options.origins ?? [],
+    allowedHosts: options.allowedHosts ?? [],
+  })
+  httpServer.on('upgrade', upgrade)
+  return {
+    get url() {
+      return urlOf(httpServer, path)
+    },
+    get connections() {
+      return server.connections
+    },
+    stats: () => server.stats(),
+    async close(closeOptions) {
+      await server.close(closeOptions)
+      httpServer.removeListener('upgrade', upgrade)
+    },
+  }
+}
+
+type UpgradeListener = (request: IncomingMessage, stream: Duplex, head: Buffer) => void
+
+function upgradeListener(httpServer: HttpServer, server: Server, path: string, options: Omit<UpgradeRules, 'isLocal'>): UpgradeListener {
+  const frames = new FrameBuilder()
+  const webSocketServer = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    autoPong: false,
+    maxPayload: server.messageBytes + frameRoom,
+    maxFragments,
+    closeTimeout: closeTimeoutMs,
+    handleProtocols: selectProtocol,
+    // Its types lag behind: `maxFragments` and `closeTimeout` are options of 8.23.
+  } as ConstructorParameters<typeof WebSocketServer>[0])
+  return (request, stream, head) => {
+    if (pathOf(request) !== path) {
+      // Somebody else's, unless nobody else listens: then the client would wait for ever.
+      if (httpServer.listenerCount('upgrade') > 1) return
+      return writeRefusal(stream, { status: 404, reason: 'Not Found', text: `No WebSocket here; this server's is at ${path}` })
+    }
+    stream.on('error', () => {})
+    const address = httpServer.address()
+    const isLocal = typeof address === 'object' && address !== null && isLoopback(address.address)
+    const refusal = judgeUpgrade(request, { ...options, isLocal }, server.isFull)
+    if (refusal) return writeRefusal(stream, refusal)
+    webSocketServer.handleUpgrade(request, stream, head, (webSocket) => welcome(server, webSocket, stream, request, frames))
+  }
+}
+
+function welcome(server: Server, webSocket: WebSocket, stream: Duplex, request: IncomingMessage, frames: FrameBuilder): void {
+  if (webSocket.protocol !== subprotocol) {
+    webSocket.on('error', () => {})
+    return webSocket.close(closeCode.version, `this server speaks ${subprotocol}`)
+  }
+  const socket = new NodeSocket(webSocket, stream, frames)
+  socket.connect(server.accept(socket, new NodeUpgradeRequest(request)))
+}
+
+/** The request as `authenticate` sees it; its headers are copied when they are looked at. */
+class NodeUpgradeRequest implements UpgradeRequest {
+  readonly url: string
+  readonly remoteAddress: string | undefined
+  readonly #raw: readonly string[]
+
+  constructor(request: IncomingMessage) {
+    this.url = request.url ?? '/'
+    this.remoteAddress = request.socket.remoteAddress
+    this.#raw = request.rawHeaders
+  }
+
+  get headers(): Headers {
+    const headers = new Headers()
+    for (let index = 0; index < this.#raw.length; index += 2) {
+      headers.append(this.#raw[index] as string, this.#raw[index + 1] as string)
+    }
+    return headers
+  }
+}
+
+function urlOf(httpServer: HttpServer, path: string): string {
+  const address = httpServer.address()
+  if (address === null || typeof address === 'string') throw new TypeError('the HTTP server does not listen on a port yet')
+  const scheme = 'setSecureContext' in httpServer ? 'wss' : 'ws'
+  return `${scheme}://${hostOf(address)}:${address.port}${path}`
+}
+
+function hostOf({ address, family }: AddressInfo): string {
+  if (address === '::' || address === '0.0.0.0') return 'localhost'
+  return family === 'IPv6' ? `[${address}]` : address
+}
+
+function answerPlainHttp(_request: IncomingMessage, response: import('node:http').ServerResponse): void {
+  const text = `This is a Trunkline server: connect to it with a WebSocket and the subprotocol ${subprotocol}.`
+  response.writeHead(426, { 'Content-Type': 'text/plain; charset=utf-8', Upgrade: 'websocket', Connection: 'Upgrade' }).end(text)
+}

@@ -1,0 +1,210 @@
+// One call at the client, from the moment it was made until it settles; a subscription lives on in it until it ends.
+// Lives across connections. Knows how to speak on a line it is given; does not know when there is one.
+import type { Gap, SubscribeOptions } from '../contract/client-types.ts'
+import { type Expiring, maxTimerMs } from '../protocol/deadlines.ts'
+import { type Delivery, RpcError } from '../protocol/error.ts'
+import { encodeBareOpen, encodeOpen, type ErrorDetails, type OpenOptions } from '../protocol/messages.ts'
+import { decodeValue, type Payload } from '../protocol/values.ts'
+import { ClientSubscription, type SubscriptionHost } from './subscription.ts'
+
+/** The client, as its calls see it. */
+export interface CallHost {
+  /** Takes a call that has settled off the table; `tell` says that the server has to hear of it. */
+  settled(call: ClientCall, tell: boolean): void
+  /** Sends the call once more, under a new id. */
+  reopen(call: ClientCall): void
+  credit(call: ClientCall, items: number, bytes: number): void
+  gap(gap: Gap): void
+}
+
+export class ClientCall implements Expiring, SubscriptionHost {
+  id = 0
+  readonly path: string
+  readonly input: Payload | undefined
+  /** Infinity once a subscription is accepted. */
+  deadline: number
+  /** It was written at least once: whether it has run is no longer for this end to say. */
+  wasSent = false
+  isSettled = false
+  /** The line's number of the stream. */
+  stream = 0
+  subscription: ClientSubscription | undefined
+  /** Told when the call turns out to be a stream that was refused. */
+  onStreamRefused: (() => void) | undefined
+  /** The promise the caller holds. */
+  readonly promise: Promise<unknown>
+  readonly #host: CallHost
+  readonly #options: SubscribeOptions
+  #resolve!: (value: unknown) => void
+  #reject!: (error: unknown) => void
+  #lastEventId: string | undefined
+  #reopensWhenRead = false
+
+  constructor(host: CallHost, path: string, input: Payload | undefined, options: SubscribeOptions, deadline: number) {
+    this.#host = host
+    this.path = path
+    this.input = input
+    this.deadline = deadline
+    this.#options = options
+    this.#lastEventId = options.lastEventId
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    options.signal?.addEventListener('abort', this.#abort)
+  }
+
+  /** Bytes it holds while it waits, in UTF-16 units. */
+  get size(): number {
+    return this.path.length + (this.input?.json.length ?? 0) + (this.input?.rich?.length ?? 0)
+  }
+
+  /** Its `open`; `usualMs` is the deadline that needs no mention. */
+  encode(now: number, usualMs: number): string {
+    const options: OpenOptions = {}
+    const { meta, idempotencyKey } = this.#options
+    // A subscription that is opened again gets the client's usual time to be accepted.
+    const left = this.deadline === Number.POSITIVE_INFINITY ? usualMs : this.deadline - now
+    // A millisecond or two between the call and its frame is no reason to send a number along.
+    if (Math.abs(left - usualMs) > 50) options.timeoutMs = Math.max(1, Math.round(Math.min(left, maxTimerMs)))
+    if (meta) options.meta = meta
+    if (idempotencyKey !== undefined) options.key = idempotencyKey
+    if (this.wasSent) options.repeat = true
+    if (this.#lastEventId !== undefined) options.lastEventId = this.#lastEventId
+    if (this.subscription) options.credit = this.subscription.reopen()
+    // Most calls say nothing of the kind, and then the place is left out.
+    let given: OpenOptions | undefined
+    for (const _ in options) given = options
+    return this.input ? encodeOpen(this.id, this.path, this.input, given) : encodeBareOpen(this.id, this.path, given)
+  }
+
+  // ── From the wire ──────────────────────────────────────────────────────────
+
+  result(value: unknown, rich: unknown): void {
+    if (rich === undefined) return this.#settle(value)
+    try {
+      this.#settle(decodeValue(value, rich))
+    } catch (error) {
+      this.#broken(error)
+    }
+  }
+
+  error(code: string, message: string, details: ErrorDetails, data: unknown, rich: unknown): void {
+    if (code === 'SLOW_CONSUMER' && this.subscription && this.#lastEventId !== undefined) {
+      // It goes on from here once the loop has caught up; nobody needs to know.
+      this.#reopensWhenRead = true
+      if (this.subscription.size === 0) this.drained()
+      return
+    }
+    try {
+      const error = new RpcError(code, { message, data: decodeValue(data, rich), delivery: details.delivery })
+      this.fail(error, false, details.stream)
+    } catch (error) {
+      this.#broken(error)
+    }
+  }
+
+  accept(stream: number, position: string | undefined): void {
+    this.stream = stream
+    this.deadline = Number.POSITIVE_INFINITY
+    this.#lastEventId ??= position
+    if (this.subscription) return
+    this.subscription = new ClientSubscription(this)
+    this.#resolve(this.subscription)
+  }
+
+  /** False when the item breaks the protocol. */
+  item(value: unknown, id: string | undefined, size: number, rich: unknown): boolean {
+    if (id !== undefined) this.#lastEventId = id
+    if (rich === undefined) return this.subscription?.receive(value, id, size) ?? false
+    try {
+      return this.subscription?.receive(decodeValue(value, rich), id, size) ?? false
+    } catch (error) {
+      this.#broken(error)
+      return true
+    }
+  }
+
+  missing(reason: string): void {
+    this.subscription?.receiveGap({ path: this.path, reason: reason as Gap['reason'], lastEventId: this.#lastEventId })
+  }
+
+  end(): void {
+    this.subscription?.end()
+    this.#close(false)
+  }
+
+  // ── From this side ─────────────────────────────────────────────────────────
+
+  /** Ends it with an error; `isStream` when the caller may not have looked at its promise, being about to iterate. */
+  fail(error: unknown, tell: boolean, isStream = false): void {
+    if (this.isSettled) return
+    if (this.subscription) this.subscription.end(error)
+    if (isStream) {
+      this.promise.catch(() => {})
+      this.onStreamRefused?.()
+    }
+    this.#reject(error)
+    this.#close(tell)
+  }
+
+  expire(): void {
+    this.fail(this.failure('TIMEOUT', `No answer from "${this.path}" in time`), true)
+  }
+
+  /** An RpcError of this call that this end has found. */
+  failure(code: string, message: string): RpcError {
+    const delivery: Delivery = this.wasSent ? 'unknown' : 'not-run'
+    return new RpcError(code, { message, delivery })
+  }
+
+  cancel(): void {
+    const error = this.failure('CANCELLED', `"${this.path}" was aborted`)
+    this.subscription?.abort(error)
+    this.fail(error, true)
+  }
+
+  // ── For its subscription ───────────────────────────────────────────────────
+
+  credit(items: number, bytes: number): void {
+    if (!this.#reopensWhenRead) this.#host.credit(this, items, bytes)
+  }
+
+  unsubscribe(): void {
+    this.#close(true)
+  }
+
+  gap(gap: Gap): boolean {
+    this.#host.gap(gap)
+    const { onGap } = this.#options
+    if (onGap === 'error') return true
+    onGap?.(gap)
+    return false
+  }
+
+  drained(): void {
+    if (!this.#reopensWhenRead) return
+    this.#reopensWhenRead = false
+    if (!this.isSettled) this.#host.reopen(this)
+  }
+
+  readonly #abort = (): void => this.cancel()
+
+  #broken(error: unknown): void {
+    const message = `The answer of "${this.path}" could not be read: ${(error as Error).message}`
+    this.fail(new RpcError('INTERNAL', { message }), this.subscription !== undefined)
+  }
+
+  #settle(value: unknown): void {
+    if (this.isSettled) return
+    this.#resolve(value)
+    this.#close(false)
+  }
+
+  #close(tell: boolean): void {
+    if (this.isSettled) return
+    this.isSettled = true
+    this.#options.signal?.removeEventListener('abort', this.#abort)
+    this.#host.settled(this, tell)
+  }
+}

@@ -1,0 +1,32 @@
+// Client middleware: functions around a call. Does not know lines or sockets.
+import type { SubscribeOptions } from '../contract/client-types.ts'
+import type { ClientCall } from './call.ts'
+import type { ClientMiddleware } from './options.ts'
+import { type Pending, toPending } from './pending.ts'
+
+type Meta = Readonly<Record<string, unknown>>
+
+/** Runs a call through middleware; `start` makes it, perhaps more than once, if a middleware says so. */
+export function runMiddleware(
+  stack: readonly ClientMiddleware[],
+  path: string,
+  input: unknown,
+  options: SubscribeOptions,
+  start: (options: SubscribeOptions) => ClientCall,
+): Pending {
+  const controller = new AbortController()
+  const signal = options.signal ? AbortSignal.any([options.signal, controller.signal]) : controller.signal
+  const run = async (index: number, meta: Meta): Promise<unknown> => {
+    const middleware = stack[index]
+    if (middleware) {
+      const next = (more?: { meta: Meta }): Promise<unknown> => run(index + 1, { ...meta, ...more?.meta })
+      return middleware({ path, input, call: { meta }, signal: options.signal, next })
+    }
+    const call = start({ ...options, meta, signal })
+    // A refused subscription keeps its error for whoever iterates it, through every layer.
+    call.onStreamRefused = () => outcome.catch(() => {})
+    return call.promise
+  }
+  const outcome: Promise<unknown> = run(0, options.meta ?? {})
+  return toPending(outcome, () => controller.abort())
+}

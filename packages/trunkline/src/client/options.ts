@@ -1,0 +1,65 @@
+// What a client can be told, with defaults and their reasons. Knows nothing else.
+import type { ReconnectOptions } from './backoff.ts'
+import type { WebSocketConstructor } from './platform.ts'
+
+type MaybePromise<Value> = Value | Promise<Value>
+
+/** A value, or a function asked on each attempt to connect. */
+export type Provided<Value> = Value | (() => MaybePromise<Value>)
+
+/** What a client middleware gets. */
+export interface ClientMiddlewareArgument {
+  /** `rooms.post` */
+  readonly path: string
+  readonly input: unknown
+  /** The call's metadata; goes to the server with the call. */
+  readonly call: { readonly meta: Readonly<Record<string, unknown>> }
+  readonly signal: AbortSignal | undefined
+  /** Makes the call, with more metadata if you like. Gives the output, or the subscription once it is accepted; throws its error. */
+  next(options?: { meta: Readonly<Record<string, unknown>> }): Promise<unknown>
+}
+
+/** Runs around every call of a client. What it returns is what the caller gets. */
+export type ClientMiddleware = (argument: ClientMiddlewareArgument) => Promise<unknown>
+
+export interface ClientOptions {
+  /** `ws://` or `wss://` (`http` and `https` stand for them); a path alone is taken from the page. */
+  url: Provided<string | URL>
+  /** For the server's `authenticate`, as JSON: `async () => ({ token: await getToken() })`. */
+  params?: Provided<Readonly<Record<string, unknown>>>
+  /** Connect at once, not with the first call. @default false */
+  eager?: boolean
+  /** Deadline of a call that states none, in ms. @default 30_000 */
+  timeoutMs?: number
+  /** Waits between attempts to connect. */
+  reconnect?: ReconnectOptions
+  /** Middleware, the first outermost. */
+  use?: readonly ClientMiddleware[]
+  /** Instead of the global one (or `ws` in Node). */
+  WebSocket?: WebSocketConstructor
+}
+
+/** How much may wait while there is no connection: more is a sign that waiting does not help. */
+export const maxWaitingCalls = 10_000
+export const maxWaitingLength = 8 * 1024 * 1024
+
+/** Before the server has said who we are: it holds no more than this (PROTOCOL.md section 3). */
+export const maxFirstFlight = 16 * 1024
+
+export const provide = async <Value>(provided: Provided<Value>): Promise<Value> =>
+  typeof provided === 'function' ? (provided as () => MaybePromise<Value>)() : provided
+
+/** Makes a WebSocket's address of what the user gave. */
+export function toUrl(given: string | URL): string {
+  const base = (globalThis as { location?: { href: string } }).location?.href
+  let url: URL
+  try {
+    url = new URL(given, base)
+  } catch {
+    throw new TypeError(`url: "${given}" is not an address like wss://example.com/rpc`)
+  }
+  url.protocol = url.protocol.replace('http', 'ws')
+  if (url.protocol !== 'ws:' && url.protocol !== 'wss:') throw new TypeError(`url: "${given}" is neither ws: nor wss:`)
+  url.hash = ''
+  return url.href
+}

@@ -1,0 +1,70 @@
+// What the client needs of its surroundings: a socket, a way to run after this turn, and word of waking up.
+// Here on the web's standards; `adapters/node-client.ts` has it on `ws`.
+
+export interface SocketHandlers {
+  open(): void
+  text(frame: string): void
+  /** A binary frame, which this version does not understand. */
+  binary(): void
+  /** Once, and last. */
+  closed(code: number, reason: string): void
+}
+
+export interface ClientSocket {
+  readonly bufferedAmount: number
+  send(text: string): void
+  close(code: number, reason: string): void
+}
+
+export interface Platform {
+  connect(url: string, protocol: string, handlers: SocketHandlers): ClientSocket
+  /** Runs `flush` when the current turn has said what it has to say. */
+  schedule(flush: () => void): void
+  /** Calls `wake` when the network or the page is back. Gives the undo. */
+  onWake(wake: () => void): () => void
+}
+
+/** A constructor like the browser's WebSocket. */
+export type WebSocketConstructor = new (url: string, protocol: string) => WebSocket
+
+export function webPlatform(given: WebSocketConstructor | undefined): Platform {
+  return {
+    connect: (url, protocol, handlers) => connectWebSocket(given ?? findWebSocket(), url, protocol, handlers),
+    schedule: queueMicrotask,
+    onWake: listenForWake,
+  }
+}
+
+function findWebSocket(): WebSocketConstructor {
+  if (typeof WebSocket === 'function') return WebSocket
+  throw new TypeError('There is no global WebSocket here; pass one as createClient({ WebSocket })')
+}
+
+function connectWebSocket(
+  Constructor: WebSocketConstructor,
+  url: string,
+  protocol: string,
+  handlers: SocketHandlers,
+): ClientSocket {
+  const socket = new Constructor(url, protocol)
+  socket.onopen = () => handlers.open()
+  socket.onmessage = ({ data }) => (typeof data === 'string' ? handlers.text(data) : handlers.binary())
+  socket.onclose = ({ code, reason }) => handlers.closed(code, reason)
+  return socket
+}
+
+function listenForWake(wake: () => void): () => void {
+  const { document } = globalThis
+  if (typeof addEventListener !== 'function' || !document) return () => {}
+  const shown = (): void => {
+    if (document.visibilityState === 'visible') wake()
+  }
+  addEventListener('online', wake)
+  addEventListener('pageshow', wake)
+  document.addEventListener('visibilitychange', shown)
+  return () => {
+    removeEventListener('online', wake)
+    removeEventListener('pageshow', wake)
+    document.removeEventListener('visibilitychange', shown)
+  }
+}

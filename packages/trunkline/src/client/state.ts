@@ -1,0 +1,48 @@
+// The state a client shows: immutable snapshots, changed in one place and then announced. Does not know why it changes.
+import type { Gap } from '../contract/client-types.ts'
+
+export interface ConnectionState {
+  /** `idle`: nothing has connected yet; `waiting`: for the next try; `closed`: until `connect()`. */
+  readonly status: 'idle' | 'connecting' | 'open' | 'waiting' | 'closed'
+  /** Failures in a row; 0 while all is well. */
+  readonly attempt: number
+  /** When the next try is due, on the clock of `Date.now()`. */
+  readonly nextAttemptAt: number | undefined
+  /** In words: why it is not open. */
+  readonly reason: string | undefined
+}
+
+export interface ConnectionEvents {
+  change: ConnectionState
+  gap: Gap
+  /** The server is about to leave; calls go on and come back by themselves. */
+  goaway: { readonly drainMs: number; readonly reason: string }
+}
+
+type Listener<Payload> = (payload: Payload) => void
+
+export class Emitter {
+  readonly #listeners = new Map<string, Set<Listener<never>>>()
+
+  on<Name extends keyof ConnectionEvents>(name: Name, listener: Listener<ConnectionEvents[Name]>): () => void {
+    const listeners = this.#listeners.get(name) ?? new Set()
+    this.#listeners.set(name, listeners)
+    // A wrapper, so that the same function twice is two listeners with two undos.
+    const entry: Listener<never> = (payload) => listener(payload)
+    listeners.add(entry)
+    return () => listeners.delete(entry)
+  }
+
+  emit<Name extends keyof ConnectionEvents>(name: Name, payload: ConnectionEvents[Name]): void {
+    for (const listener of [...(this.#listeners.get(name) ?? [])]) {
+      try {
+        listener(payload as never)
+      } catch (error) {
+        // A listener's mistake is nobody's failure here, and must not be lost either.
+        queueMicrotask(() => {
+          throw error
+        })
+      }
+    }
+  }
+}

@@ -1,0 +1,110 @@
+// The client a router gives, as types: structural, without a class, so that both doors can share it. Nothing here runs.
+import type { BuiltinCode, Issue, RpcError } from '../protocol/error.ts'
+import type { InferInput, InferOutput } from './schema.ts'
+
+/** What a call carries beside its input. */
+export interface CallOptions {
+  /** Aborting it ends the call with `CANCELLED` and tells the server. */
+  signal?: AbortSignal | undefined
+  /** Milliseconds until `TIMEOUT`; for a subscription, until it is accepted. @default the client's `timeoutMs` */
+  timeoutMs?: number | undefined
+  /** JSON for middleware on both ends: `call.meta`. */
+  meta?: Readonly<Record<string, unknown>> | undefined
+  /** Names this very act across page loads, for mutations declared `idempotent`. At most 128 characters. */
+  idempotencyKey?: string | undefined
+}
+
+export interface SubscribeOptions extends CallOptions {
+  /** Continue after this event. */
+  lastEventId?: string | undefined
+  /** Told when events are missing; `'error'` ends the subscription with `GAP` instead. */
+  onGap?: ((gap: Gap) => void) | 'error' | undefined
+}
+
+/** Events that the consumer will not see. */
+export interface Gap {
+  readonly path: string
+  /** `history`: the source no longer has them; `dropped`: the consumer was too slow; `source`: the source can't continue. */
+  readonly reason: 'history' | 'dropped' | 'source'
+  /** The last event received before the gap. */
+  readonly lastEventId: string | undefined
+}
+
+/** Every error a call can end with: those of the contract, then the built-in ones. */
+export type CallError<Errors> =
+  | { [Code in keyof Errors & string]: RpcError<Code, InferOutput<Errors[Code]>> }[keyof Errors & string]
+  | RpcError<'BAD_REQUEST', { readonly issues: readonly Issue[] } | undefined>
+  | RpcError<Exclude<BuiltinCode, 'BAD_REQUEST'>, undefined>
+
+declare const errorType: unique symbol
+
+/** A query or mutation under way: a promise that knows the type of its errors (see `safe`). */
+export interface Call<Output, Failure = RpcError> extends Promise<Output> {
+  readonly [errorType]?: Failure
+}
+
+/** A subscription the server has accepted. Iterate it once; `break`, `return` and `throw` unsubscribe. */
+export interface Subscription<Item> extends AsyncIterable<Item, void, undefined>, AsyncDisposable {
+  /** Id of the last event the loop has finished with; persist it to continue after a page load. */
+  readonly processedId: string | undefined
+}
+
+/** A subscription under way: iterate it at once, or `await` it until the server has accepted. */
+export interface PendingSubscription<Item, Failure = RpcError>
+  extends AsyncIterable<Item, void, undefined>,
+    AsyncDisposable,
+    PromiseLike<Subscription<Item>> {
+  readonly [errorType]?: Failure
+}
+
+interface AnyProcedure {
+  readonly input: unknown
+  readonly output: unknown
+  readonly errors: unknown
+}
+
+/** `api.path(input, options)`; the input may be left out where the schema takes `undefined`. */
+export type CallProcedure<Node extends AnyProcedure> =
+  undefined extends InferInput<Node['input']>
+    ? (
+        input?: InferInput<Node['input']> | undefined,
+        options?: CallOptions,
+      ) => Call<InferOutput<Node['output']>, CallError<Node['errors']>>
+    : (
+        input: InferInput<Node['input']>,
+        options?: CallOptions,
+      ) => Call<InferOutput<Node['output']>, CallError<Node['errors']>>
+
+export type SubscribeProcedure<Node extends AnyProcedure> =
+  undefined extends InferInput<Node['input']>
+    ? (
+        input?: InferInput<Node['input']> | undefined,
+        options?: SubscribeOptions,
+      ) => PendingSubscription<InferOutput<Node['output']>, CallError<Node['errors']>>
+    : (
+        input: InferInput<Node['input']>,
+        options?: SubscribeOptions,
+      ) => PendingSubscription<InferOutput<Node['output']>, CallError<Node['errors']>>
+
+type ClientNode<Node> = Node extends AnyProcedure & { readonly kind: 'query' | 'mutation' }
+  ? CallProcedure<Node>
+  : Node extends AnyProcedure & { readonly kind: 'subscription' }
+    ? SubscribeProcedure<Node>
+    : RouterClient<Node>
+
+/** The typed proxy of a router: same keys, procedures as functions. */
+export type RouterClient<Router> = { readonly [Name in keyof Router]: ClientNode<Router[Name]> }
+
+/** What callers give, by name: `RouterInputs<typeof chat>['rooms']['post']`. */
+export type RouterInputs<Router> = {
+  readonly [Name in keyof Router]: Router[Name] extends AnyProcedure & { readonly kind: string }
+    ? InferInput<Router[Name]['input']>
+    : RouterInputs<Router[Name]>
+}
+
+/** What callers get, by name: a subscription's is the type of its items. */
+export type RouterOutputs<Router> = {
+  readonly [Name in keyof Router]: Router[Name] extends AnyProcedure & { readonly kind: string }
+    ? InferOutput<Router[Name]['output']>
+    : RouterOutputs<Router[Name]>
+}

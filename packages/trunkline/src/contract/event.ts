@@ -1,0 +1,23 @@
+// An item with an id, so that a subscription can be resumed behind it. Does not know who sends it.
+
+const brand = Symbol.for('trunkline.event')
+
+/** What `event(value, { id })` gives: yield it from a subscription's handler. */
+export interface StreamEvent<Value> {
+  readonly value: Value
+  readonly id: string
+}
+
+/** Gives an item an id. After a break the handler gets the last id the client received as `lastEventId`. */
+export function event<Value>(value: Value, options: { id: string }): StreamEvent<Value> {
+  if (typeof options?.id !== 'string' || options.id === '' || options.id.length > 512) {
+    throw new TypeError('event(value, { id }): id must be a string of 1 to 512 characters')
+  }
+  const made = { value, id: options.id }
+  Object.defineProperty(made, brand, { value: true })
+  return made
+}
+
+export function isStreamEvent(value: unknown): value is StreamEvent<unknown> {
+  return typeof value === 'object' && value !== null && brand in value
+}

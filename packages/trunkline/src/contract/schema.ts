@@ -1,0 +1,35 @@
+// Schemas: what may stand as input, output or error data, and the types inferred from it. Does not run them.
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+
+/** Any Standard Schema: zod 4, valibot, arktype, or `type<T>()`. Constrained shallowly: TypeScript compares nothing below `~standard`. */
+export interface Schema {
+  readonly '~standard': object
+}
+
+/** What a schema takes: the caller's side of an input, the handler's side of an output. `void` for no schema. */
+export type InferInput<Target> = Target extends { readonly _zod: { readonly input: unknown } }
+  ? Target['_zod']['input']
+  : Target extends { readonly '~standard': { readonly types?: infer Types } }
+    ? NonNullable<Types> extends { readonly input: infer Input }
+      ? Input
+      : unknown
+    : void
+
+/** What a schema gives: the handler's side of an input, the caller's side of an output. `void` for no schema. */
+export type InferOutput<Target> = Target extends { readonly _zod: { readonly output: unknown } }
+  ? Target['_zod']['output']
+  : Target extends { readonly '~standard': { readonly types?: infer Types } }
+    ? NonNullable<Types> extends { readonly output: infer Output }
+      ? Output
+      : unknown
+    : void
+
+/** An unchecked type: the value passes as it is. The compiler is the only one who looks. */
+export interface UncheckedType<Value> {
+  readonly '~standard': StandardSchemaV1.Props<Value, Value>
+}
+
+/** Declares a type without a check at run time: `output: type<Report>()`. */
+export function type<Value>(): UncheckedType<Value> {
+  return { '~standard': { version: 1, vendor: 'trunkline', validate: (value) => ({ value: value as Value }) } }
+}

@@ -1,0 +1,35 @@
+// Close codes and reasons. Does not know who closes; PROTOCOL.md section 11 says what each side does after.
+
+export const subprotocol = 'trunkline.v1'
+
+export const closeCode = {
+  done: 1000,
+  goingAway: 1001,
+  unsupportedData: 1003,
+  abnormal: 1006,
+  tooLarge: 1009,
+  serviceRestart: 1012,
+  tryAgainLater: 1013,
+  badMessage: 4000,
+  unauthenticated: 4001,
+  forbidden: 4003,
+  version: 4006,
+  replaced: 4011,
+  keepAliveTimeout: 4102,
+  tooManyConnections: 4104,
+  noHello: 4108,
+  sequenceBroken: 4110,
+  goaway: 4201,
+  slowConsumer: 4202,
+} as const
+
+/** RFC 6455 section 5.5: a control frame carries 125 bytes, two of them the code. */
+const maxReasonBytes = 123
+
+/** Cuts a reason to what a close frame holds, on a code point's border. */
+export function cutReason(reason: string): string {
+  // A UTF-16 unit takes at most 3 bytes, so most reasons need no encoding.
+  if (reason.length * 3 <= maxReasonBytes) return reason
+  const { read } = new TextEncoder().encodeInto(reason, new Uint8Array(maxReasonBytes))
+  return reason.slice(0, read)
+}

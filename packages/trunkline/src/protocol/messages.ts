@@ -1,0 +1,152 @@
+// Messages as text: each function gives one message's JSON. Numbers and shapes are PROTOCOL.md section 2. Does not frame, send or read.
+import type { Delivery } from './error.ts'
+import type { Payload } from './values.ts'
+
+export const HELLO = 0
+export const WELCOME = 1
+export const OPEN = 2
+export const RESULT = 3
+export const ERROR = 4
+export const ACCEPT = 5
+export const ITEM = 6
+export const GAP = 7
+export const END = 8
+export const CREDIT = 9
+export const CANCEL = 10
+export const PING = 12
+export const PONG = 13
+export const GOAWAY = 14
+
+/** Limits of a stream, in items and bytes, since its beginning. */
+export type CreditPair = readonly [items: number, bytes: number]
+
+export interface Hello {
+  session: string
+  attempt: number
+  received?: number
+  params?: Readonly<Record<string, unknown>>
+  timeoutMs?: number
+  credit?: CreditPair
+  features?: readonly string[]
+}
+
+/** What a server lets a client do; stated in `welcome`. */
+export interface AdvertisedLimits {
+  messageBytes: number
+  calls: number
+  streams: number
+  timeoutMs: number
+}
+
+export interface Welcome {
+  connection: string
+  session: 'new' | 'resumed'
+  received: number
+  server: string
+  features: readonly string[]
+  keepAlive: { intervalMs: number; timeoutMs: number }
+  limits: AdvertisedLimits
+  spreadMs: number
+}
+
+export interface OpenOptions {
+  timeoutMs?: number
+  meta?: Readonly<Record<string, unknown>>
+  key?: string
+  repeat?: true
+  lastEventId?: string
+  credit?: CreditPair
+}
+
+export interface ErrorDetails {
+  delivery: Delivery
+  stream: boolean
+}
+
+/** A message without `size` costs this much: the initial credit of 256 items and 256 KiB then ends at the same item. */
+export const nominalItemBytes = 1024
+
+/** The most credit a consumer gives out; PROTOCOL.md section 5. */
+export const maxWindowBytes = 4 * 1024 * 1024
+
+/** First credit of a stream: 256 items and 256 KiB hold a burst, and bound what a reader that stops leaves behind. */
+export const initialCredit: CreditPair = [256, 256 * nominalItemBytes]
+
+export const encodeHello = (hello: Hello): string => JSON.stringify([HELLO, hello])
+
+export const encodeWelcome = (welcome: Welcome): string => JSON.stringify([WELCOME, welcome])
+
+export function encodeOpen(id: number, path: string, input: Payload, options: OpenOptions | undefined): string {
+  let text = `[2,${id},${JSON.stringify(path)}`
+  if (input.rich) text += `,${input.json},${options ? JSON.stringify(options) : 'null'},${input.rich}`
+  else if (options) text += `,${input.json},${JSON.stringify(options)}`
+  else text += `,${input.json}`
+  return `${text}]`
+}
+
+/** An `open` without an input: the place is left out where nothing follows it. */
+export function encodeBareOpen(id: number, path: string, options: OpenOptions | undefined): string {
+  const head = `[2,${id},${JSON.stringify(path)}`
+  return options ? `${head},null,${JSON.stringify(options)},[["undefined"]]]` : `${head}]`
+}
+
+export function encodeResult(id: number, value: Payload | undefined): string {
+  if (!value) return `[3,${id}]`
+  return value.rich ? `[3,${id},${value.json},${value.rich}]` : `[3,${id},${value.json}]`
+}
+
+export interface Failure {
+  readonly code: string
+  readonly message: string
+  readonly delivery: Delivery
+  readonly data: Payload | undefined
+}
+
+/** `stream`: the call is a stream that was not accepted. */
+export function encodeError(id: number, failure: Failure, stream: boolean): string {
+  const details: string[] = []
+  if (failure.delivery !== 'ran') details.push(`"delivery":"${failure.delivery}"`)
+  if (stream) details.push('"stream":true')
+  if (failure.data) details.push(`"data":${failure.data.json}`)
+  let text = `[4,${id},${JSON.stringify(failure.code)},${JSON.stringify(failure.message)}`
+  if (details.length) text += `,{${details.join(',')}}`
+  if (failure.data?.rich) text += `,${failure.data.rich}`
+  return `${text}]`
+}
+
+export function encodeAccept(id: number, stream: number, position: string | undefined): string {
+  return position === undefined ? `[5,${id},${stream}]` : `[5,${id},${stream},${JSON.stringify(position)}]`
+}
+
+const absentValue: Payload = { json: 'null', rich: '[["undefined"]]' }
+
+/** What an item costs in bytes, or 0 for the nominal cost. */
+export function sizeOf(value: Payload | undefined): number {
+  if (!value) return 0
+  const length = value.json.length + (value.rich?.length ?? 0)
+  return length > nominalItemBytes ? length : 0
+}
+
+export function encodeItem(stream: number, value: Payload | undefined, eventId: string | undefined): string {
+  if (!value && eventId === undefined) return `[6,${stream}]`
+  const { json, rich } = value ?? absentValue
+  const size = sizeOf(value)
+  const id = eventId === undefined ? 'null' : JSON.stringify(eventId)
+  if (rich) return `[6,${stream},${json},${id},${size},${rich}]`
+  if (size) return `[6,${stream},${json},${id},${size}]`
+  return eventId === undefined ? `[6,${stream},${json}]` : `[6,${stream},${json},${id}]`
+}
+
+export const encodeGap = (stream: number, reason: string): string => `[7,${stream},{"reason":"${reason}"}]`
+
+export const encodeEnd = (id: number): string => `[8,${id}]`
+
+export const encodeGoaway = (drainMs: number, reason: string): string => JSON.stringify([GOAWAY, { drainMs, reason }])
+
+export const encodeCancel = (id: number): string => `[10,${id}]`
+
+export const encodeCredit = (id: number, items: number, bytes: number): string => `[9,${id},${items},${bytes}]`
+
+export const encodePing = (received: number, sent: number): string => `[12,${received},${sent}]`
+
+export const encodePong = (received: number, sent: number): string => `[13,${received},${sent}]`

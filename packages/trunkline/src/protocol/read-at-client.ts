@@ -1,0 +1,116 @@
+// Reads what a server may send: shapes are checked here, once. Does not know what the client does about a message.
+import { isCount, isRecord, type Message, refuse, refuseType } from './decode.ts'
+import type { Delivery } from './error.ts'
+import { ACCEPT, CREDIT, END, ERROR, type ErrorDetails, GAP, GOAWAY, ITEM, PING, PONG, RESULT, WELCOME, type Welcome } from './messages.ts'
+
+/** The client's end of a connection: one method a message. */
+export interface ClientReceiver {
+  welcome(welcome: Welcome): void
+  result(id: number, value: unknown, rich: unknown): void
+  error(id: number, code: string, message: string, details: ErrorDetails, data: unknown, rich: unknown): void
+  accept(id: number, stream: number, position: string | undefined): void
+  item(stream: number, value: unknown, eventId: string | undefined, size: number, rich: unknown): void
+  gap(stream: number, reason: string): void
+  end(id: number): void
+  ping(received: number, sent: number): void
+  pong(received: number, sent: number): void
+  goaway(drainMs: number, reason: string): void
+}
+
+export function readAtClient(type: unknown, message: Message, receiver: ClientReceiver): void {
+  switch (type) {
+    case RESULT:
+      return receiver.result(readId(RESULT, message[1]), message[2], message[3])
+    case ITEM:
+      return readItem(message, receiver)
+    case ERROR:
+      return readError(message, receiver)
+    case ACCEPT:
+      return receiver.accept(readId(ACCEPT, message[1]), readId(ACCEPT, message[2]), readText(ACCEPT, message[3]))
+    case GAP:
+      return receiver.gap(readId(GAP, message[1]), String((isRecord(message[2]) && message[2].reason) || 'source'))
+    case END:
+      return receiver.end(readId(END, message[1]))
+    case PING:
+      return receiver.ping(readCount(PING, message[1]), readCount(PING, message[2]))
+    case PONG:
+      return receiver.pong(readCount(PONG, message[1]), readCount(PONG, message[2]))
+    case WELCOME:
+      return receiver.welcome(readWelcome(message[1]))
+    case GOAWAY: {
+      const fields = isRecord(message[1]) ? message[1] : {}
+      return receiver.goaway(isCount(fields.drainMs) ? fields.drainMs : 0, String(fields.reason ?? ''))
+    }
+    case CREDIT:
+      // Reserved for what a client pushes; it may cross the end of a call, so it is never an error.
+      return
+    default:
+      throw refuseType(type)
+  }
+}
+
+function readItem(message: Message, receiver: ClientReceiver): void {
+  const stream = message[1]
+  const size = message[4]
+  receiver.item(
+    typeof stream === 'number' ? stream : readId(ITEM, stream),
+    message[2],
+    readText(ITEM, message[3]),
+    size === undefined || size === null ? 0 : readCount(ITEM, size),
+    message[5],
+  )
+}
+
+function readError(message: Message, receiver: ClientReceiver): void {
+  const [, id, code, text, details, rich] = message
+  if (typeof code !== 'string' || typeof text !== 'string') throw refuse(ERROR, 'code and message are not strings')
+  const fields = isRecord(details) ? details : {}
+  const delivery = fields.delivery
+  const known: Delivery = delivery === 'not-run' || delivery === 'unknown' ? delivery : 'ran'
+  receiver.error(readId(ERROR, id), code, text, { delivery: known, stream: fields.stream === true }, fields.data, rich)
+}
+
+function readWelcome(value: unknown): Welcome {
+  if (!isRecord(value)) throw refuse(WELCOME, 'its fields are not an object')
+  const { connection, session, received, server, features, keepAlive, limits, spreadMs } = value
+  if (typeof connection !== 'string' || (session !== 'new' && session !== 'resumed')) {
+    throw refuse(WELCOME, 'connection or session is missing')
+  }
+  const times = isRecord(keepAlive) ? keepAlive : {}
+  const most = isRecord(limits) ? limits : {}
+  return {
+    connection,
+    session,
+    received: count(received, 0),
+    server: String(server ?? ''),
+    features: Array.isArray(features) ? features.filter((name) => typeof name === 'string') : [],
+    keepAlive: { intervalMs: count(times.intervalMs, 25_000), timeoutMs: count(times.timeoutMs, 10_000) },
+    limits: {
+      messageBytes: count(most.messageBytes, 1_048_576),
+      calls: count(most.calls, 1_024),
+      streams: count(most.streams, 1_024),
+      timeoutMs: count(most.timeoutMs, 300_000),
+    },
+    spreadMs: count(spreadMs, 0),
+  }
+}
+
+function count(value: unknown, absent: number): number {
+  return value === undefined || value === null ? absent : readCount(WELCOME, value)
+}
+
+function readId(type: number, id: unknown): number {
+  if (typeof id === 'number' && Number.isSafeInteger(id) && id > 0) return id
+  throw refuse(type, 'an id is not a positive integer')
+}
+
+function readCount(type: number, value: unknown): number {
+  if (isCount(value)) return value
+  throw refuse(type, 'a count is not a non-negative integer')
+}
+
+function readText(type: number, value: unknown): string | undefined {
+  if (value === undefined || value === null) return undefined
+  if (typeof value === 'string') return value
+  throw refuse(type, 'an id or position is not a string')
+}

@@ -1,0 +1,183 @@
+// Rich values: what JSON can't hold, beside the JSON (PROTOCOL.md section 8). Does not know messages or schemas.
+
+/** A payload ready to travel: its JSON, and the JSON of its `rich` list when it has one. */
+export interface Payload {
+  readonly json: string
+  readonly rich: string | undefined
+}
+
+type Key = string | number
+type Entry = [tag: string, ...path: Key[]]
+
+/** Deeper than any sensible payload; a cycle gets here too, before the stack ends. */
+const maxDepth = 512
+
+/** PROTOCOL.md section 8: parsing a decimal takes quadratic time. */
+const maxBigintDigits = 4096
+
+const refusedKeys = new Set<Key>(['__proto__', 'constructor', 'prototype'])
+
+const bigintForm = /^-?\d+$/
+
+/**
+ * Encodes a value as a payload; one that is undefined at the top has the JSON `null` and says so in `rich`.
+ * @throws TypeError naming the path of a value that can't travel.
+ */
+export function encodeValue(value: unknown): Payload {
+  const entries: Entry[] = []
+  const plain = toPlain(value, [], entries)
+  return { json: JSON.stringify(plain), rich: entries.length ? JSON.stringify(entries) : undefined }
+}
+
+/** Gives the plain form, which is the value itself as long as nothing in it is rich: plain data is walked, not copied. */
+function toPlain(value: unknown, path: Key[], entries: Entry[]): unknown {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return value
+    case 'number':
+      return Number.isFinite(value) ? value : mark('number', String(value), path, entries)
+    case 'undefined':
+      return mark('undefined', null, path, entries)
+    case 'bigint':
+      return plainBigint(value, path, entries)
+    case 'object':
+      return value === null ? null : objectToPlain(value, path, entries)
+    default:
+      throw new TypeError(`${at(path)}a ${typeof value} can't be sent`)
+  }
+}
+
+function objectToPlain(value: object, path: Key[], entries: Entry[]): unknown {
+  if (path.length > maxDepth) throw new TypeError(`${at(path.slice(0, 8))}contains a cycle, or is nested deeper than ${maxDepth}`)
+  if (Array.isArray(value)) return arrayToPlain(value, path, entries)
+  const prototype = Object.getPrototypeOf(value)
+  if (prototype === Object.prototype || prototype === null) return recordToPlain(value as Record<string, unknown>, path, entries)
+  if (value instanceof Date) {
+    const time = value.getTime()
+    return mark('date', Number.isNaN(time) ? null : time, path, entries)
+  }
+  if (value instanceof Map) {
+    const pairs = arrayToPlain([...value], path, entries)
+    return mark('map', pairs, path, entries)
+  }
+  if (value instanceof Set) {
+    const members = arrayToPlain([...value], path, entries)
+    return mark('set', members, path, entries)
+  }
+  if (value instanceof URL) return mark('url', value.href, path, entries)
+  throw new TypeError(
+    `${at(path)}an instance of ${prototype.constructor?.name || 'a class'} can't be sent; send plain data, or one of Date, Map, Set, URL`,
+  )
+}
+
+function arrayToPlain(value: readonly unknown[], path: Key[], entries: Entry[]): readonly unknown[] {
+  let copy: unknown[] | undefined
+  for (let index = 0; index < value.length; index++) {
+    const before = value[index]
+    path.push(index)
+    const after = toPlain(before, path, entries)
+    path.pop()
+    if (after === before) continue
+    copy ??= value.slice()
+    copy[index] = after
+  }
+  return copy ?? value
+}
+
+function recordToPlain(value: Record<string, unknown>, path: Key[], entries: Entry[]): unknown {
+  let copy: Record<string, unknown> | undefined
+  for (const key of Object.keys(value)) {
+    const before = value[key]
+    // JSON leaves an undefined property out by itself.
+    if (before === undefined) continue
+    path.push(key)
+    const after = toPlain(before, path, entries)
+    path.pop()
+    if (after === before) continue
+    if (refusedKeys.has(key)) throw new TypeError(`${at([...path, key])}a ${kindOf(before)} can't be sent under this key`)
+    copy ??= { ...value }
+    copy[key] = after
+  }
+  return copy ?? value
+}
+
+function plainBigint(value: bigint, path: Key[], entries: Entry[]): unknown {
+  const digits = value.toString()
+  if (digits.length > maxBigintDigits) throw new TypeError(`${at(path)}a bigint may have ${maxBigintDigits} digits`)
+  return mark('bigint', digits, path, entries)
+}
+
+function mark(tag: string, plain: unknown, path: readonly Key[], entries: Entry[]): unknown {
+  if (path.some((key) => refusedKeys.has(key))) throw new TypeError(`${at(path)}a ${tag} can't be sent under this key`)
+  entries.push([tag, ...path])
+  return plain
+}
+
+const kindOf = (value: unknown): string => (typeof value === 'object' ? (value?.constructor?.name ?? 'value') : typeof value)
+
+const at = (path: readonly Key[]): string => (path.length ? `${path.join('.')}: ` : '')
+
+/**
+ * Puts the rich values of a `rich` list into a payload fresh from JSON.parse, which it changes in place.
+ * @throws TypeError when the list breaks a rule of PROTOCOL.md section 8.
+ */
+export function decodeValue(root: unknown, rich: unknown): unknown {
+  if (rich === undefined || rich === null) return root
+  if (!Array.isArray(rich)) throw new TypeError('rich is not an array')
+  const holder = { root }
+  for (const entry of rich) {
+    if (!Array.isArray(entry) || typeof entry[0] !== 'string') throw new TypeError('an entry of rich is not [tag, …path]')
+    applyEntry(holder, entry)
+  }
+  return holder.root
+}
+
+function applyEntry(holder: { root: unknown }, entry: readonly unknown[]): void {
+  let parent: object = holder
+  let key: Key = 'root'
+  for (let index = 1; index < entry.length; index++) {
+    const next: unknown = (parent as Record<Key, unknown>)[key]
+    parent = next as object
+    key = checkStep(next, entry[index])
+  }
+  const place = parent as Record<Key, unknown>
+  place[key] = fromPlain(entry[0] as string, place[key])
+}
+
+/** A step is an index into an array or an own key of a plain object: never into what an earlier entry has made. */
+function checkStep(parent: unknown, step: unknown): Key {
+  if (Array.isArray(parent)) {
+    if (typeof step === 'number' && Number.isInteger(step) && step >= 0 && step < parent.length) return step
+  } else if (typeof parent === 'object' && parent !== null && Object.getPrototypeOf(parent) === Object.prototype) {
+    if (typeof step === 'string' && !refusedKeys.has(step) && Object.hasOwn(parent, step)) return step
+  }
+  throw new TypeError('a path in rich leads nowhere')
+}
+
+function fromPlain(tag: string, plain: unknown): unknown {
+  switch (tag) {
+    case 'undefined':
+      if (plain === null) return undefined
+      break
+    case 'number':
+      if (plain === 'NaN' || plain === 'Infinity' || plain === '-Infinity') return Number(plain)
+      break
+    case 'bigint':
+      if (typeof plain === 'string' && plain.length <= maxBigintDigits && bigintForm.test(plain)) return BigInt(plain)
+      break
+    case 'date':
+      if (typeof plain === 'number' || plain === null) return new Date(plain ?? Number.NaN)
+      break
+    case 'url':
+      if (typeof plain === 'string') return new URL(plain)
+      break
+    case 'map':
+      if (Array.isArray(plain) && plain.every((pair) => Array.isArray(pair) && pair.length === 2)) return new Map(plain)
+      break
+    case 'set':
+      if (Array.isArray(plain)) return new Set(plain)
+      break
+  }
+  throw new TypeError(`rich has a "${tag.slice(0, 32)}" where none can be`)
+}

@@ -1,0 +1,169 @@
+// One call at the server, from its `open` to its answer. Does not know the socket; a subscription goes on as a stream.
+import type { Deadlines, Expiring } from '../protocol/deadlines.ts'
+import { RpcError } from '../protocol/error.ts'
+import { encodeError, encodeResult, type Failure, type OpenOptions } from '../protocol/messages.ts'
+import type { Payload } from '../protocol/values.ts'
+import { describeFailure, isDefect } from './failure.ts'
+import type { Connection } from './handler.ts'
+import { HandlerInvocation, type Invoker } from './invocation.ts'
+import { encodeOutput, type Operation } from './operation.ts'
+
+/** The connection, as its calls see it. */
+export interface CallHost {
+  readonly handle: Connection
+  readonly context: unknown
+  readonly deadlines: Deadlines
+  /** The longest message the other end takes. */
+  readonly messageBytes: number
+  /** Takes the call off the table and sends its answer. */
+  answer(call: ServerCall, text: string): void
+  /** A subscription's handler has given its source. */
+  accept(call: ServerCall, source: unknown): void
+  /** Tells `onError` of a defect. */
+  report(error: unknown, operation: Operation): void
+}
+
+/** Shared, since nearly every call has none. */
+const noMeta: Readonly<Record<string, unknown>> = Object.freeze({})
+
+export class ServerCall implements Invoker, Expiring {
+  readonly id: number
+  readonly operation: Operation
+  readonly options: OpenOptions
+  readonly deadline: number
+  hasReadLastEventId = false
+  readonly #host: CallHost
+  #controller: AbortController | undefined
+  #begun = false
+  #over = false
+
+  constructor(host: CallHost, id: number, operation: Operation, options: OpenOptions, deadline: number) {
+    this.#host = host
+    this.id = id
+    this.operation = operation
+    this.options = options
+    this.deadline = deadline
+  }
+
+  get connection(): Connection {
+    return this.#host.handle
+  }
+
+  get meta(): Readonly<Record<string, unknown>> {
+    return this.options.meta ?? noMeta
+  }
+
+  get lastEventId(): string | undefined {
+    this.hasReadLastEventId = true
+    return this.options.lastEventId
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    if (this.#over && !this.#controller.signal.aborted) this.#controller.abort()
+    return this.#controller.signal
+  }
+
+  get isOver(): boolean {
+    return this.#over
+  }
+
+  begin(): boolean {
+    this.#begun = true
+    return this.#over
+  }
+
+  /** Runs it. Synchronous handlers answer within this call: no promise is made that they did not make. */
+  run(input: unknown): void {
+    const invocation = new HandlerInvocation(this, input, this.#host.context, this.operation.errors)
+    let outcome: unknown
+    try {
+      outcome = this.operation.run(invocation)
+    } catch (error) {
+      this.fail(error)
+      return
+    }
+    if (isPromiseLike(outcome)) outcome.then(this.#settle, this.#fail)
+    else this.#settle(outcome)
+  }
+
+  /** Ends it without an answer: the caller has gone, or no longer wants one. */
+  abort(): void {
+    this.#over = true
+    this.#controller?.abort()
+  }
+
+  expire(): void {
+    if (this.#over) return
+    const message = `"${this.operation.path}" took longer than its deadline`
+    const delivery = this.#begun ? 'unknown' : 'not-run'
+    this.#answer(encodeError(this.id, { code: 'TIMEOUT', message, delivery, data: undefined }, this.#isStream))
+    this.#controller?.abort(new RpcError('TIMEOUT', { message }))
+  }
+
+  /** Answers with what was thrown, or refuses it before it has run. */
+  fail(error: unknown): void {
+    if (this.#over) {
+      // Nobody waits for it any more, and what an abort makes a handler throw is no defect.
+      return
+    }
+    if (isDefect(error)) this.#host.report(error, this.operation)
+    else if (error instanceof Error && error.cause !== undefined) this.#host.report(error.cause, this.operation)
+    this.#describe(error, (failure) => this.#answer(encodeError(this.id, failure, this.#isStream)))
+  }
+
+  /** Says what a failure looks like from outside; one whose data its schema refuses is a defect of its own. */
+  #describe(error: unknown, answer: (failure: Failure) => void): void {
+    const described = describeFailure(error, this.operation, this.#begun)
+    if (!(described instanceof Promise)) return answer(described)
+    described.then(answer, (defect) => {
+      this.#host.report(defect, this.operation)
+      const bare = error as RpcError
+      answer({ code: bare.code, message: bare.message, delivery: 'ran', data: undefined })
+    })
+  }
+
+  /** The failure of a stream that was accepted; `send` gets its message. */
+  failStream(error: unknown, send: (text: string) => void): void {
+    if (isDefect(error)) this.#host.report(error, this.operation)
+    this.#describe(error, (failure) => send(encodeError(this.id, failure, false)))
+  }
+
+  get #isStream(): boolean {
+    return this.operation.procedure.kind === 'subscription'
+  }
+
+  readonly #fail = (error: unknown): void => this.fail(error)
+
+  readonly #settle = (value: unknown): void => {
+    if (this.#isStream) return this.#host.accept(this, value)
+    if (this.#over) return
+    let payload: Payload | undefined | Promise<Payload | undefined>
+    try {
+      payload = encodeOutput(this.operation, value)
+    } catch (error) {
+      return this.fail(error)
+    }
+    if (payload instanceof Promise) payload.then((encoded) => this.#finish(encoded), this.#fail)
+    else this.#finish(payload)
+  }
+
+  #finish(payload: Payload | undefined): void {
+    if (this.#over) return
+    const text = encodeResult(this.id, payload)
+    if (text.length <= this.#host.messageBytes) return this.#answer(text)
+    const message = `The answer of "${this.operation.path}" is larger than ${this.#host.messageBytes} bytes`
+    this.#host.report(new RangeError(message), this.operation)
+    this.#answer(encodeError(this.id, { code: 'TOO_LARGE', message, delivery: 'ran', data: undefined }, false))
+  }
+
+  #answer(text: string): void {
+    if (this.#over) return
+    this.#over = true
+    this.#host.answer(this, text)
+  }
+}
+
+export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}

@@ -1,0 +1,52 @@
+// What a failure looks like from outside: a code, a message, and data only where the contract declares it. Does not send it.
+import type { Validator } from '../contract/validator.ts'
+import { isRpcError, type Issue, RpcError } from '../protocol/error.ts'
+import type { Failure } from '../protocol/messages.ts'
+import { encodeValue } from '../protocol/values.ts'
+import type { Operation } from './operation.ts'
+
+/** An INTERNAL failure says nothing: message, stack and cause stay with `onError`. */
+const internal: Failure = { code: 'INTERNAL', message: '', delivery: 'ran', data: undefined }
+
+/** True for what the server's `onError` should hear of: not raised as an answer to the caller. */
+export function isDefect(error: unknown): boolean {
+  return !isRpcError(error) || error.code === 'INTERNAL'
+}
+
+/**
+ * Describes what was thrown while a call ran.
+ * @param ran whether the handler had begun
+ */
+export function describeFailure(error: unknown, operation: Operation | undefined, ran: boolean): Failure | Promise<Failure> {
+  const delivery = ran ? 'ran' : 'not-run'
+  if (!isRpcError(error) || error.code === 'INTERNAL') return { ...internal, delivery }
+  const message = error.message === error.code ? '' : error.message
+  const failure: Failure = { code: error.code, message, delivery, data: undefined }
+  if (error.code === 'BAD_REQUEST') return withIssues(failure, error.data)
+  const validator = operation?.errorData.get(error.code)
+  return validator ? withData(failure, error.data, validator) : failure
+}
+
+async function withData(failure: Failure, data: unknown, validator: Validator): Promise<Failure> {
+  const checked = await validator.check(data)
+  return checked === undefined ? failure : { ...failure, data: encodeValue(checked) }
+}
+
+function withIssues(failure: Failure, data: unknown): Failure {
+  const issues = (data as { issues?: readonly Issue[] } | undefined)?.issues
+  if (!Array.isArray(issues)) return failure
+  try {
+    return { ...failure, data: encodeValue({ issues }) }
+  } catch {
+    return failure
+  }
+}
+
+export const refusal = {
+  notFound: (path: string): RpcError => new RpcError('NOT_FOUND', { message: `No procedure "${path.slice(0, 128)}"` }),
+  tooManyCalls: (limit: number): RpcError =>
+    new RpcError('OVERLOADED', { message: `More than ${limit} calls at once on one connection` }),
+  tooManyStreams: (limit: number): RpcError =>
+    new RpcError('OVERLOADED', { message: `More than ${limit} streams at once on one connection` }),
+  shuttingDown: (): RpcError => new RpcError('SHUTTING_DOWN', { message: 'The server is shutting down' }),
+}

@@ -1,0 +1,106 @@
+// What users write on the server, as types: handlers, their argument, and a router's worth of them. Nothing here runs.
+import type { StreamEvent } from '../contract/event.ts'
+import type { ProcedureKind, ProcedureMeta } from '../contract/procedure.ts'
+import type { InferInput, InferOutput } from '../contract/schema.ts'
+import type { RpcError } from '../protocol/error.ts'
+
+interface AnyProcedure {
+  readonly input: unknown
+  readonly output: unknown
+  readonly errors: unknown
+}
+
+/** The connection a call came on. */
+export interface Connection {
+  readonly id: string
+  /** What `identify` made of the context. */
+  readonly principal: string | undefined
+  /** Closes it with 4003: the client does not come back by itself. */
+  disconnect(reason?: string): void
+}
+
+/** `errors.CODE(data)`, for each error the contract declares. */
+export type ErrorConstructors<Errors> = {
+  readonly [Code in keyof Errors & string]: (
+    ...data: undefined extends InferInput<Errors[Code]>
+      ? [data?: InferInput<Errors[Code]>, message?: string]
+      : [data: InferInput<Errors[Code]>, message?: string]
+  ) => RpcError<Code, InferInput<Errors[Code]>>
+}
+
+/** The one argument of a handler. */
+export interface HandlerArgument<Node extends AnyProcedure, Context> {
+  /** The validated input. */
+  readonly input: InferOutput<Node['input']>
+  readonly context: Context
+  /** Aborts when the caller cancels, at the deadline, and when the connection is gone. Made when first read. */
+  readonly signal: AbortSignal
+  /** The contract's errors: `throw errors.ROOM_CLOSED({ since })`. */
+  readonly errors: ErrorConstructors<Node['errors']>
+  readonly connection: Connection
+  /** Of a subscription that is resumed: continue after this event. A handler that reads it vouches that it does. */
+  readonly lastEventId: string | undefined
+  /** The caller's `meta`. Comes from the client: don't trust it. */
+  readonly meta: Readonly<Record<string, unknown>>
+}
+
+type Item<Node extends AnyProcedure> = InferInput<Node['output']>
+
+/** Answers a query or mutation. */
+export type CallHandler<Node extends AnyProcedure, Context> = (
+  argument: HandlerArgument<Node, Context>,
+) => Item<Node> | Promise<Item<Node>>
+
+/** Answers a subscription: an async generator, or a publisher's `subscribe(…)` returned as it is. */
+export type SubscriptionHandler<Node extends AnyProcedure, Context> = (
+  argument: HandlerArgument<Node, Context>,
+) => ItemSource<Item<Node>> | Promise<ItemSource<Item<Node>>>
+
+/** Items, bare or as `event(value, { id })`. */
+export type ItemSource<Value> = AsyncIterable<Value | StreamEvent<Value>>
+
+type HandlerNode<Node, Context> = Node extends AnyProcedure & { readonly kind: 'query' | 'mutation' }
+  ? CallHandler<Node, Context>
+  : Node extends AnyProcedure & { readonly kind: 'subscription' }
+    ? SubscriptionHandler<Node, Context>
+    : RouterHandlers<Node, Context>
+
+/** One handler for each procedure of a router, under the same names. */
+export type RouterHandlers<Router, Context> = {
+  readonly [Name in keyof Router]: HandlerNode<Router[Name], Context>
+}
+
+declare const addedContext: unique symbol
+
+/** What `next()` gave: the output, or a stream's iterable. Return it, or something made of it. */
+export interface Passed<Added> {
+  readonly [addedContext]?: Added
+}
+
+/** What a middleware gets. */
+export interface MiddlewareArgument<Context> {
+  /** `rooms.post` */
+  readonly path: string
+  readonly kind: ProcedureKind
+  /** The procedure's `meta` in the contract. */
+  readonly meta: ProcedureMeta
+  /** The call's: `call.meta` is the caller's. */
+  readonly call: { readonly meta: Readonly<Record<string, unknown>> }
+  readonly context: Context
+  readonly signal: AbortSignal
+  /**
+   * Goes on, with more context if you like. Gives the output, or for a stream its iterable of items; throws what the handler throws.
+   * Once a call. The types of later handlers know what was added when the middleware returns what this gives.
+   */
+  readonly next: NextMiddleware
+}
+
+export interface NextMiddleware {
+  (): Promise<Passed<object>>
+  <Added extends object>(options: { context: Added }): Promise<Passed<Added>>
+}
+
+/** Runs around handlers: extend the context, refuse by throwing an RpcError, watch, wrap. What it returns is the answer. */
+export type Middleware<Context, Added extends object = object> = (
+  argument: MiddlewareArgument<Context>,
+) => Promise<Passed<Added>>

@@ -1,0 +1,114 @@
+// Keep-alive of all connections on one timer: pings the silent, drops the dead. Does not know frames or calls.
+import { closeCode } from '../protocol/close.ts'
+import { unreference } from '../protocol/deadlines.ts'
+
+/** A connection, as the clock sees it. Times are of `performance.now()`. */
+export interface Beating {
+  readonly isOpen: boolean
+  readonly lastReceivedAt: number
+  readonly lastSentAt: number
+  readonly bufferedAmount: number
+  sendPing(): void
+  close(code: number, reason: string): void
+  drop(): void
+}
+
+interface Watch {
+  /** When it was pinged, if nothing has come since. */
+  pingedAt: number | undefined
+  /** Unsent bytes at the last look, and since when none was taken. */
+  buffered: number
+  stuckSince: number
+}
+
+/** A reader that takes not a byte for this long is gone. */
+const stuckMs = 10_000
+
+export class Heartbeat {
+  readonly #intervalMs: number
+  readonly #timeoutMs: number
+  readonly #periodMs: number
+  readonly #connections: () => Iterable<Beating>
+  readonly #watches = new WeakMap<Beating, Watch>()
+  #timer: ReturnType<typeof setInterval> | undefined
+  #second: ReturnType<typeof setTimeout> | undefined
+  #lastBeat = 0
+
+  constructor(keepAlive: { intervalMs: number; timeoutMs: number }, connections: () => Iterable<Beating>) {
+    this.#intervalMs = keepAlive.intervalMs
+    this.#timeoutMs = keepAlive.timeoutMs
+    // A look a second at 10 000 timestamps costs nothing; shorter only where the options ask for it.
+    this.#periodMs = Math.max(10, Math.min(1_000, keepAlive.intervalMs / 4, keepAlive.timeoutMs / 4))
+    this.#connections = connections
+  }
+
+  start(): void {
+    if (this.#timer !== undefined) return
+    this.#lastBeat = performance.now()
+    this.#timer = setInterval(() => this.#beat(), this.#periodMs)
+    unreference(this.#timer)
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+    clearTimeout(this.#second)
+    this.#timer = this.#second = undefined
+  }
+
+  #beat(): void {
+    const now = performance.now()
+    // This end has slept: what has arrived is not read yet, and nobody had a chance to answer.
+    const stalled = now - this.#lastBeat > this.#periodMs + this.#timeoutMs / 4
+    this.#lastBeat = now
+    const silent: Beating[] = []
+    for (const connection of this.#connections()) {
+      if (this.#look(connection, now, stalled)) silent.push(connection)
+    }
+    if (silent.length === 0) return
+    // Timers run before sockets are read: judge after the next poll.
+    clearTimeout(this.#second)
+    this.#second = setTimeout(() => this.#judge(silent), 0)
+  }
+
+  /** True when a ping has gone unanswered for too long. */
+  #look(connection: Beating, now: number, stalled: boolean): boolean {
+    const watch = this.#watch(connection, now)
+    this.#checkStuck(connection, watch, now)
+    if (!connection.isOpen) return false
+    if (watch.pingedAt !== undefined && connection.lastReceivedAt >= watch.pingedAt) watch.pingedAt = undefined
+    if (watch.pingedAt !== undefined && !stalled) return now - watch.pingedAt > this.#timeoutMs
+    const quiet = Math.min(connection.lastReceivedAt, connection.lastSentAt)
+    if (watch.pingedAt === undefined && now - quiet < this.#intervalMs) return false
+    watch.pingedAt = now
+    connection.sendPing()
+    return false
+  }
+
+  #judge(silent: readonly Beating[]): void {
+    for (const connection of silent) {
+      const { pingedAt } = this.#watch(connection, 0)
+      if (pingedAt !== undefined && connection.lastReceivedAt < pingedAt) {
+        connection.close(closeCode.keepAliveTimeout, 'no answer to a ping')
+        connection.drop()
+      }
+    }
+  }
+
+  #checkStuck(connection: Beating, watch: Watch, now: number): void {
+    const buffered = connection.bufferedAmount
+    if (buffered === 0 || buffered < watch.buffered) watch.stuckSince = now
+    watch.buffered = buffered
+    if (now - watch.stuckSince <= stuckMs) return
+    connection.close(closeCode.slowConsumer, 'takes no bytes')
+    connection.drop()
+  }
+
+  #watch(connection: Beating, now: number): Watch {
+    let watch = this.#watches.get(connection)
+    if (!watch) {
+      watch = { pingedAt: undefined, buffered: 0, stuckSince: now }
+      this.#watches.set(connection, watch)
+    }
+    return watch
+  }
+}

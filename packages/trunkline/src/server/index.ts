@@ -1,0 +1,37 @@
+// The door `trunkline/server`: everything that answers, on any runtime.
+export { type App, type HandlerWrapper, type Implementer, implement } from './app.ts'
+export { type CallerOptions, createCaller } from './caller.ts'
+export {
+  type Feed,
+  type FeedEntry,
+  type FeedSink,
+  type FeedSource,
+  type LatestBy,
+  latestBy,
+  type SlowSubscriberPolicy,
+} from './feed.ts'
+export type {
+  CallHandler,
+  Connection,
+  ErrorConstructors,
+  HandlerArgument,
+  ItemSource,
+  Middleware,
+  MiddlewareArgument,
+  NextMiddleware,
+  Passed,
+  RouterHandlers,
+  SubscriptionHandler,
+} from './handler.ts'
+export type {
+  AuthenticateArgument,
+  CommonServerOptions,
+  ErrorReport,
+  Identity,
+  KeepAliveOptions,
+  LimitOptions,
+  ServerOptions,
+} from './options.ts'
+export { type MemoryPublisherOptions, memoryPublisher, type Publisher, type SubscribeFeedOptions } from './publisher.ts'
+export { type CloseOptions, createServer, type Server, type ServerArguments, type ServerStats } from './server.ts'
+export type { ServerSocket, SocketEvents, UpgradeRequest } from './socket.ts'

@@ -1,0 +1,204 @@
+// A server's life: its connections, their clock, its end. Accepts sockets from an adapter; knows no HTTP and no runtime.
+import { nanoid } from 'nanoid'
+import { closeCode } from '../protocol/close.ts'
+import type { Welcome } from '../protocol/messages.ts'
+import { joinBatch, type Outbox } from '../protocol/outbox.ts'
+import type { App } from './app.ts'
+import { ServerConnection } from './connection.ts'
+import type { Connection } from './handler.ts'
+import { Heartbeat } from './heartbeat.ts'
+import { compileApp, type Operation } from './operation.ts'
+import { resolveOptions, type ServerOptions, type ServerSettings } from './options.ts'
+import type { ServerSocket, SocketEvents, UpgradeRequest } from './socket.ts'
+
+export interface CloseOptions {
+  /** How long running calls may go on, in ms. @default 10_000 */
+  drainMs?: number
+}
+
+export interface ServerStats {
+  readonly connections: number
+  /** Queries and mutations that run, subscriptions that are not accepted yet. */
+  readonly calls: number
+  readonly streams: number
+  /** Bytes that wait for slow readers. */
+  readonly bufferedBytes: number
+}
+
+/** A server without a runtime; `trunkline/node` gives it sockets. */
+export interface Server {
+  /** Takes over a socket whose upgrade is done; the adapter passes its events on. */
+  accept(socket: ServerSocket, request: UpgradeRequest): SocketEvents
+  /** Connections that have been welcomed. */
+  readonly connections: Iterable<Connection>
+  /** True when one more connection would be too many, or the server is closing: answer the upgrade with 503. */
+  readonly isFull: boolean
+  readonly messageBytes: number
+  stats(): ServerStats
+  /** Lets running calls finish, tells every client, and closes with 1012. Resolves when no socket is left; safe to call twice. */
+  close(options?: CloseOptions): Promise<void>
+}
+
+/** Serves an app to any WebSocket that `accept` is given. */
+export function createServer<Router, Context>(app: App<Router, Context>, ...rest: ServerArguments<Context>): Server {
+  return new ServerCore(app as App, resolveOptions((rest[0] ?? {}) as ServerOptions<never>))
+}
+
+/** Options may be left out when none is required. */
+export type ServerArguments<Context, Options = ServerOptions<Context>> =
+  object extends Options ? [options?: Options] : [options: Options]
+
+/** Clients that come back after a restart spread over this long each: a thousand a second is what a server accepts at ease. */
+const spreadPerConnectionMs = 1
+
+export class ServerCore implements Server {
+  readonly settings: ServerSettings
+  readonly operations: ReadonlyMap<string, Operation>
+  isDraining = false
+  readonly #epoch = nanoid(10)
+  readonly #connections = new Set<ServerConnection>()
+  readonly #heartbeat: Heartbeat
+  readonly #sharedNumbers = new WeakMap<object, Map<Operation, number>>()
+  #lastStreamNumber = 0
+  #dirty: Outbox[] = []
+  #joined: { messages: readonly string[]; text: string } = { messages: [], text: '' }
+  #closing: Promise<void> | undefined
+  #whenEmpty: (() => void) | undefined
+
+  constructor(app: App, settings: ServerSettings) {
+    this.settings = settings
+    this.operations = compileApp(app, settings)
+    this.#heartbeat = new Heartbeat(settings.keepAlive, () => this.#connections)
+  }
+
+  get connections(): Iterable<Connection> {
+    return [...this.#connections].filter((connection) => connection.isOpen)
+  }
+
+  get isFull(): boolean {
+    return this.isDraining || this.#connections.size >= this.settings.limits.connections
+  }
+
+  get messageBytes(): number {
+    return this.settings.limits.messageBytes
+  }
+
+  accept(socket: ServerSocket, request: UpgradeRequest): SocketEvents {
+    const connection = new ServerConnection(this, socket, request, nanoid(12))
+    this.#connections.add(connection)
+    this.#heartbeat.start()
+    if (this.isDraining) connection.close(closeCode.serviceRestart, 'the server is shutting down')
+    return connection
+  }
+
+  stats(): ServerStats {
+    let calls = 0
+    let streams = 0
+    let bufferedBytes = 0
+    for (const connection of this.#connections) {
+      calls += connection.openCalls
+      streams += connection.openStreams
+      bufferedBytes += connection.bufferedAmount
+    }
+    return { connections: this.#connections.size, calls, streams, bufferedBytes }
+  }
+
+  close({ drainMs = 10_000 }: CloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#drain(drainMs)
+    return this.#closing
+  }
+
+  // ── For connections ────────────────────────────────────────────────────────
+
+  forget(connection: ServerConnection): void {
+    this.#connections.delete(connection)
+    if (this.#connections.size > 0) return
+    this.#heartbeat.stop()
+    this.#whenEmpty?.()
+  }
+
+  welcomeFor(connection: string): Welcome {
+    const { keepAlive, limits } = this.settings
+    return {
+      connection,
+      session: 'new',
+      received: 0,
+      server: this.#epoch,
+      features: [],
+      keepAlive,
+      limits: { messageBytes: limits.messageBytes, calls: limits.calls, streams: limits.streams, timeoutMs: limits.timeoutMs },
+      spreadMs: this.#connections.size * spreadPerConnectionMs,
+    }
+  }
+
+  /** Tells `onError`; what that throws itself goes no further. */
+  report(error: unknown, operation?: Operation, context?: unknown): void {
+    try {
+      this.settings.onError({ error, path: operation?.path, kind: operation?.procedure.kind, context })
+    } catch (failure) {
+      console.error('trunkline: onError itself has failed:', failure)
+    }
+  }
+
+  nextStreamNumber(): number {
+    return ++this.#lastStreamNumber
+  }
+
+  sharedStreamNumber(operation: Operation, topic: object): number {
+    let numbers = this.#sharedNumbers.get(topic)
+    if (!numbers) {
+      numbers = new Map()
+      this.#sharedNumbers.set(topic, numbers)
+    }
+    let number = numbers.get(operation)
+    if (number === undefined) {
+      number = this.nextStreamNumber()
+      numbers.set(operation, number)
+    }
+    return number
+  }
+
+  /** One scheduled turn flushes every connection that has something to say. */
+  schedule(outbox: Outbox): void {
+    this.#dirty.push(outbox)
+    if (this.#dirty.length === 1) this.settings.schedule(this.#flush)
+  }
+
+  /** In a broadcast all connections have the same messages to join: comparing is cheaper, and the adapter meets the same string again. */
+  joinStreams(messages: readonly string[]): string {
+    if (messages.length === 1) return messages[0] as string
+    const last = this.#joined
+    if (last.messages.length === messages.length && last.messages.every((message, index) => message === messages[index])) {
+      return last.text
+    }
+    this.#joined = { messages, text: joinBatch(messages) }
+    return this.#joined.text
+  }
+
+  readonly #flush = (): void => {
+    const dirty = this.#dirty
+    this.#dirty = []
+    for (const outbox of dirty) outbox.flush()
+  }
+
+  async #drain(drainMs: number): Promise<void> {
+    this.isDraining = true
+    for (const connection of this.#connections) connection.sendGoaway(drainMs)
+    await this.#whenIdle(drainMs)
+    const empty = new Promise<void>((resolve) => {
+      this.#whenEmpty = resolve
+    })
+    for (const connection of this.#connections) connection.close(closeCode.serviceRestart, 'the server is shutting down')
+    if (this.#connections.size > 0) await empty
+    this.#heartbeat.stop()
+  }
+
+  /** Resolves when no call runs any more, or the time is over. */
+  async #whenIdle(drainMs: number): Promise<void> {
+    const until = performance.now() + drainMs
+    while (this.stats().calls > 0 && performance.now() < until) {
+      // Often enough that nobody waits for it, and rare enough that counting costs nothing.
+      await new Promise((resolve) => setTimeout(resolve, Math.min(20, drainMs)))
+    }
+  }
+}

@@ -1,0 +1,33 @@
+// What the server needs of a socket, and of the upgrade it came from. Adapters implement it; nothing here names a runtime.
+
+/** An accepted WebSocket with the subprotocol `trunkline.v1`. */
+export interface ServerSocket {
+  /** Bytes handed to `send` that the kernel has not taken yet. */
+  readonly bufferedAmount: number
+  /** Writes one text frame. */
+  send(text: string): void
+  /** Starts the closing handshake; the adapter ends it after its own limit. */
+  close(code: number, reason: string): void
+  /** Drops the connection at once, without a handshake. */
+  terminate(): void
+  /** Stops reading, so that a peer who asks faster than it reads is slowed by TCP. */
+  pause(): void
+  resume(): void
+}
+
+/** What `accept` gives back to the adapter: it calls these, in the order of the socket's life. */
+export interface SocketEvents {
+  text(frame: string): void
+  binary(): void
+  /** `bufferedAmount` has fallen to zero. */
+  drained(): void
+  closed(code: number): void
+}
+
+/** The HTTP request of the upgrade, for `authenticate`. */
+export interface UpgradeRequest {
+  /** Path and query, as requested. */
+  readonly url: string
+  readonly headers: Headers
+  readonly remoteAddress: string | undefined
+}

@@ -1,0 +1,50 @@
+// What the rounds of one cell come to: medians, ratios, spread. Knows nothing of how they were measured.
+import type { Measurement } from './messages.ts'
+
+export interface Figures {
+  row: string
+  contender: string
+  /** Operations a second, by round. */
+  perSecond: Summary
+  /** Against raw in the same round, so that a machine that slows down for a while slows both; absent if raw didn't run. */
+  ratio: Summary | undefined
+  clientCpuMicros: Summary
+  serverCpuMicros: Summary
+  rounds: Measurement[]
+}
+
+export interface Summary {
+  low: number
+  median: number
+  high: number
+}
+
+export function summarise(row: string, rounds: Map<string, Measurement[]>): Figures[] {
+  const raw = rounds.get('raw')?.map(perSecond) ?? []
+  return [...rounds].flatMap(([contender, measurements]) => {
+    if (measurements.length === 0) return []
+    const speeds = measurements.map(perSecond)
+    return {
+      row,
+      contender,
+      perSecond: summary(speeds),
+      ratio:
+        raw.length < speeds.length ? undefined : summary(speeds.map((speed, round) => speed / (raw[round] ?? NaN))),
+      clientCpuMicros: summary(measurements.map((one) => (one.clientCpuSeconds / one.operations) * 1e6)),
+      serverCpuMicros: summary(measurements.map((one) => (one.serverCpuSeconds / one.operations) * 1e6)),
+      rounds: measurements,
+    }
+  })
+}
+
+function perSecond({ operations, seconds }: Measurement): number {
+  return operations / seconds
+}
+
+/** Of at least one value. */
+function summary(values: number[]): Summary {
+  const sorted = values.toSorted((a, b) => a - b)
+  const at = (place: number) => sorted[place] ?? Number.NaN
+  const middle = (sorted.length - 1) / 2
+  return { low: at(0), median: (at(Math.floor(middle)) + at(Math.ceil(middle))) / 2, high: at(sorted.length - 1) }
+}
