@@ -4,6 +4,12 @@ import { type Client, createClientOn } from '../client/client.ts'
 import type { ClientOptions } from '../client/options.ts'
 import { type ClientSocket, type Platform, type SocketHandlers, webPlatform } from '../client/platform.ts'
 
+export type { ReconnectOptions } from '../client/backoff.ts'
+export type { Client, ClientConnection, ClientStats } from '../client/client.ts'
+export type { ClientMiddleware, ClientMiddlewareArgument, ClientOptions, Provided } from '../client/options.ts'
+export type { WebSocketConstructor } from '../client/platform.ts'
+export { type Outcome, safe } from '../client/safe.ts'
+export type { ConnectionEvents, ConnectionState } from '../client/state.ts'
 export type {
   Call,
   CallError,
@@ -26,12 +32,6 @@ export {
   RpcError,
   type RpcErrorOptions,
 } from '../protocol/error.ts'
-export type { ReconnectOptions } from '../client/backoff.ts'
-export type { Client, ClientConnection, ClientStats } from '../client/client.ts'
-export type { ClientMiddleware, ClientMiddlewareArgument, ClientOptions, Provided } from '../client/options.ts'
-export type { WebSocketConstructor } from '../client/platform.ts'
-export { type Outcome, safe } from '../client/safe.ts'
-export type { ConnectionEvents, ConnectionState } from '../client/state.ts'
 
 /** Makes a client of a router: `createClient<typeof chat>({ url })`. Connects with the first call, unless it is `eager`. */
 export function createClient<Router>(options: ClientOptions): Client<Router> {

@@ -1,5 +1,5 @@
 // The door `trunkline/node`: serves an app over HTTP upgrades, with `ws`. Knows Node; knows nothing of calls.
-import { createServer as createHttpServer, type IncomingMessage, type Server as HttpServer } from 'node:http'
+import { createServer as createHttpServer, type Server as HttpServer, type IncomingMessage } from 'node:http'
 import { createServer as createHttpsServer, type ServerOptions as TlsOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -8,7 +8,13 @@ import { closeCode, subprotocol } from '../protocol/close.ts'
 import type { App } from '../server/app.ts'
 import type { Connection } from '../server/handler.ts'
 import type { ServerOptions } from '../server/options.ts'
-import { type CloseOptions, createServer, type Server, type ServerArguments, type ServerStats } from '../server/server.ts'
+import {
+  type CloseOptions,
+  createServer,
+  type Server,
+  type ServerArguments,
+  type ServerStats,
+} from '../server/server.ts'
 import type { UpgradeRequest } from '../server/socket.ts'
 import { FrameBuilder, NodeSocket } from './node-socket.ts'
 import { isLoopback, judgeUpgrade, pathOf, selectProtocol, type UpgradeRules, writeRefusal } from './upgrade.ts'
@@ -106,7 +112,10 @@ export function attach<Router, Context>(
   const options = (rest[0] ?? {}) as ServerOptions<Context> & UpgradeOptions
   const path = options.path ?? '/'
   if (!path.startsWith('/')) throw new TypeError(`path must begin with "/", got "${path}"`)
-  const server = createServer(app, ...([{ schedule: process.nextTick, ...options }] as unknown as ServerArguments<Context>))
+  const server = createServer(
+    app,
+    ...([{ schedule: process.nextTick, ...options }] as unknown as ServerArguments<Context>),
+  )
   const upgrade = upgradeListener(httpServer, server, path, {
     origins: options.origins ?? [],
     allowedHosts: options.allowedHosts ?? [],
@@ -129,7 +138,12 @@ export function attach<Router, Context>(
 
 type UpgradeListener = (request: IncomingMessage, stream: Duplex, head: Buffer) => void
 
-function upgradeListener(httpServer: HttpServer, server: Server, path: string, options: Omit<UpgradeRules, 'isLocal'>): UpgradeListener {
+function upgradeListener(
+  httpServer: HttpServer,
+  server: Server,
+  path: string,
+  options: Omit<UpgradeRules, 'isLocal'>,
+): UpgradeListener {
   const frames = new FrameBuilder()
   const webSocketServer = new WebSocketServer({
     noServer: true,
@@ -146,18 +160,30 @@ function upgradeListener(httpServer: HttpServer, server: Server, path: string, o
     if (pathOf(request) !== path) {
       // Somebody else's, unless nobody else listens: then the client would wait for ever.
       if (httpServer.listenerCount('upgrade') > 1) return
-      return writeRefusal(stream, { status: 404, reason: 'Not Found', text: `No WebSocket here; this server's is at ${path}` })
+      return writeRefusal(stream, {
+        status: 404,
+        reason: 'Not Found',
+        text: `No WebSocket here; this server's is at ${path}`,
+      })
     }
     stream.on('error', () => {})
     const address = httpServer.address()
     const isLocal = typeof address === 'object' && address !== null && isLoopback(address.address)
     const refusal = judgeUpgrade(request, { ...options, isLocal }, server.isFull)
     if (refusal) return writeRefusal(stream, refusal)
-    webSocketServer.handleUpgrade(request, stream, head, (webSocket) => welcome(server, webSocket, stream, request, frames))
+    webSocketServer.handleUpgrade(request, stream, head, (webSocket) =>
+      welcome(server, webSocket, stream, request, frames),
+    )
   }
 }
 
-function welcome(server: Server, webSocket: WebSocket, stream: Duplex, request: IncomingMessage, frames: FrameBuilder): void {
+function welcome(
+  server: Server,
+  webSocket: WebSocket,
+  stream: Duplex,
+  request: IncomingMessage,
+  frames: FrameBuilder,
+): void {
   if (webSocket.protocol !== subprotocol) {
     webSocket.on('error', () => {})
     return webSocket.close(closeCode.version, `this server speaks ${subprotocol}`)
@@ -189,7 +215,8 @@ class NodeUpgradeRequest implements UpgradeRequest {
 
 function urlOf(httpServer: HttpServer, path: string): string {
   const address = httpServer.address()
-  if (address === null || typeof address === 'string') throw new TypeError('the HTTP server does not listen on a port yet')
+  if (address === null || typeof address === 'string')
+    throw new TypeError('the HTTP server does not listen on a port yet')
   const scheme = 'setSecureContext' in httpServer ? 'wss' : 'ws'
   return `${scheme}://${hostOf(address)}:${address.port}${path}`
 }
@@ -201,5 +228,7 @@ function hostOf({ address, family }: AddressInfo): string {
 
 function answerPlainHttp(_request: IncomingMessage, response: import('node:http').ServerResponse): void {
   const text = `This is a Trunkline server: connect to it with a WebSocket and the subprotocol ${subprotocol}.`
-  response.writeHead(426, { 'Content-Type': 'text/plain; charset=utf-8', Upgrade: 'websocket', Connection: 'Upgrade' }).end(text)
+  response
+    .writeHead(426, { 'Content-Type': 'text/plain; charset=utf-8', Upgrade: 'websocket', Connection: 'Upgrade' })
+    .end(text)
 }

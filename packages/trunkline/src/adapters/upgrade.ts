@@ -24,7 +24,11 @@ export function pathOf(request: IncomingMessage): string {
   return end < 0 ? url : url.slice(0, end)
 }
 
-export function judgeUpgrade(request: IncomingMessage, rules: UpgradeRules, isFull: boolean): UpgradeRefusal | undefined {
+export function judgeUpgrade(
+  request: IncomingMessage,
+  rules: UpgradeRules,
+  isFull: boolean,
+): UpgradeRefusal | undefined {
   if (rules.isLocal && !hasAllowedHost(request, rules)) {
     const text = `Host "${request.headers.host ?? ''}" is not one of this server's; add it to allowedHosts if it should be`
     return { status: 403, reason: 'Forbidden', text }
@@ -33,7 +37,8 @@ export function judgeUpgrade(request: IncomingMessage, rules: UpgradeRules, isFu
     const text = `Origin "${request.headers.origin}" may not connect; add it to origins if it should`
     return { status: 403, reason: 'Forbidden', text }
   }
-  if (isFull) return { status: 503, reason: 'Service Unavailable', text: 'The server takes no more connections at the moment' }
+  if (isFull)
+    return { status: 503, reason: 'Service Unavailable', text: 'The server takes no more connections at the moment' }
   if (!offeredProtocols(request).some(isOurs)) {
     const text = `Offer the WebSocket subprotocol "${subprotocol}"; this is not a plain WebSocket`
     return { status: 400, reason: 'Bad Request', text }
@@ -75,7 +80,10 @@ export function isLoopback(address: string): boolean {
   return bare === 'localhost' || bare.endsWith('.localhost') || bare === '::1' || /^127(\.\d{1,3}){3}$/.test(bare)
 }
 
-export function writeRefusal(socket: NodeJS.WritableStream & { destroy(): void }, { status, reason, text }: UpgradeRefusal): void {
+export function writeRefusal(
+  socket: NodeJS.WritableStream & { destroy(): void },
+  { status, reason, text }: UpgradeRefusal,
+): void {
   const head = [
     `HTTP/1.1 ${status} ${reason}`,
     'Connection: close',

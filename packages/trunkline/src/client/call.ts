@@ -3,7 +3,7 @@
 import type { Gap, SubscribeOptions } from '../contract/client-types.ts'
 import { type Expiring, maxTimerMs } from '../protocol/deadlines.ts'
 import { type Delivery, RpcError } from '../protocol/error.ts'
-import { encodeBareOpen, encodeOpen, type ErrorDetails, type OpenOptions } from '../protocol/messages.ts'
+import { type ErrorDetails, encodeBareOpen, encodeOpen, type OpenOptions } from '../protocol/messages.ts'
 import { decodeValue, type Payload } from '../protocol/values.ts'
 import { ClientSubscription, type SubscriptionHost } from './subscription.ts'
 
@@ -23,8 +23,8 @@ export class ClientCall implements Expiring, SubscriptionHost {
   readonly input: Payload | undefined
   /** Infinity once a subscription is accepted. */
   deadline: number
-  /** It was written at least once: whether it has run is no longer for this end to say. */
-  wasSent = false
+  /** The line it was first written on: from then on, whether it has run is no longer for this end to say. */
+  firstLine: object | undefined
   isSettled = false
   /** The line's number of the stream. */
   stream = 0
@@ -52,6 +52,10 @@ export class ClientCall implements Expiring, SubscriptionHost {
       this.#reject = reject
     })
     options.signal?.addEventListener('abort', this.#abort)
+  }
+
+  get wasSent(): boolean {
+    return this.firstLine !== undefined
   }
 
   /** Bytes it holds while it waits, in UTF-16 units. */

@@ -77,8 +77,14 @@ export class Calls implements CallHost {
     this.#flight = 0
   }
 
-  /** The line is gone: what was on it waits, in order, before what was never written. */
-  lost(): void {
+  /**
+   * The line is gone: what was on it waits, in order, before what was never written.
+   * @param hasRunNothing the server has refused the line before it worked off anything
+   */
+  lost(hasRunNothing = false): void {
+    for (const call of this.#written.values()) {
+      if (hasRunNothing && call.firstLine === this.#line) call.firstLine = undefined
+    }
     this.#line = undefined
     this.#flight = maxFirstFlight
     const behind = [...this.#waiting]
@@ -126,7 +132,7 @@ export class Calls implements CallHost {
     this.#written.delete(call.id)
     this.#forgetStream(call)
     call.id = 0
-    call.wasSent = false
+    call.firstLine = undefined
     this.#wait(call)
     this.#writeWaiting()
   }
@@ -175,7 +181,7 @@ export class Calls implements CallHost {
       return call.fail(new RpcError('TOO_LARGE', { message, delivery: 'not-run' }), false)
     }
     this.#flight -= text.length
-    call.wasSent = true
+    call.firstLine ??= this.#line
     this.#written.set(call.id, call)
     this.#line?.send(text)
   }

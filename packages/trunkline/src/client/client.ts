@@ -10,7 +10,7 @@ import { encodeValue, type Payload } from '../protocol/values.ts'
 import { Backoff, healthyMs } from './backoff.ts'
 import { ClientCall } from './call.ts'
 import { Calls } from './calls.ts'
-import { closedError, closingOf, finalError, overCredit, unauthorized } from './closing.ts'
+import { closedError, closingOf, finalError, isRefusal, overCredit, unauthorized } from './closing.ts'
 import { Line, type LineHost } from './line.ts'
 import { runMiddleware } from './middleware.ts'
 import { type ClientOptions, provide, toUrl } from './options.ts'
@@ -56,7 +56,9 @@ export function createClientOn<Router>(platform: Platform, options: ClientOption
   const client = new ClientCore(platform, options)
   if (options.eager) client.connect()
   // The proxy answers any path; the types say which there are.
-  const api = createProxy((path, input, given) => client.invoke(path, input, given as SubscribeOptions)) as RouterClient<Router>
+  const api = createProxy((path, input, given) =>
+    client.invoke(path, input, given as SubscribeOptions),
+  ) as RouterClient<Router>
   return { api, connection: client }
 }
 
@@ -124,7 +126,14 @@ class ClientCore implements ClientConnection, LineHost {
     }
     const call = new ClientCall(this.#calls, path, payload, options, now + timeoutMs)
     if (options.signal?.aborted) call.cancel()
-    else if (broken) call.fail(new RpcError('BAD_REQUEST', { message: `Invalid input of "${path}": ${(broken as Error).message}`, delivery: 'not-run' }), false)
+    else if (broken)
+      call.fail(
+        new RpcError('BAD_REQUEST', {
+          message: `Invalid input of "${path}": ${(broken as Error).message}`,
+          delivery: 'not-run',
+        }),
+        false,
+      )
     else if (this.#refusal) call.fail(call.failure(this.#refusal.code, this.#refusal.message), false)
     else {
       this.#calls.add(call, now)
@@ -166,7 +175,10 @@ class ClientCore implements ClientConnection, LineHost {
     const closed = new Promise<void>((resolve) => {
       this.#whenClosed = resolve
     })
-    this.#finish(closedError('CANCELLED', 'The connection was closed by this client; connect() opens it again'), 'closed by this client')
+    this.#finish(
+      closedError('CANCELLED', 'The connection was closed by this client; connect() opens it again'),
+      'closed by this client',
+    )
     if (!line) return
     line.close(closeCode.done, '')
     const timer = setTimeout(() => this.#whenClosed?.(), closeTimeoutMs)
@@ -190,7 +202,8 @@ class ClientCore implements ClientConnection, LineHost {
       const [url, params] = await Promise.all([provide(this.#options.url), provide(this.#options.params ?? {})])
       if (attempt !== this.#attempt) return
       this.#params = JSON.stringify(params)
-      if (this.#params === this.#refusedParams) return this.#finish(unauthorized(this.#state.reason), this.#state.reason)
+      if (this.#params === this.#refusedParams)
+        return this.#finish(unauthorized(this.#state.reason), this.#state.reason)
       this.#line = new Line(this, this.#platform, toUrl(url), {
         session: randomName(),
         attempt,
@@ -198,7 +211,8 @@ class ClientCore implements ClientConnection, LineHost {
         timeoutMs: this.#timeoutMs,
       })
     } catch (error) {
-      if (attempt === this.#attempt) this.#later(`could not connect: ${(error as Error)?.message ?? error}`, this.#backoff.next())
+      if (attempt === this.#attempt)
+        this.#later(`could not connect: ${(error as Error)?.message ?? error}`, this.#backoff.next())
     }
   }
 
@@ -223,7 +237,7 @@ class ClientCore implements ClientConnection, LineHost {
     this.#line = undefined
     this.#whenClosed?.()
     if (this.#state.status === 'closed') return
-    this.#calls.lost()
+    this.#calls.lost(!wasOpen && isRefusal(code))
     if (wasOpen && performance.now() - this.#openedAt >= healthyMs) this.#backoff.attempt = 0
     const { kind, words } = closingOf(code, reason, isLost)
     this.#broken = kind === 'broken' ? this.#broken + 1 : 0
@@ -326,5 +340,8 @@ function requireTimeout(timeoutMs: number): number {
 /** 128 random bits, base64url: the session's name can't be guessed. */
 function randomName(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16))
-  return btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_').slice(0, 22)
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .slice(0, 22)
 }

@@ -38,11 +38,16 @@ const meanings: Readonly<Record<number, readonly [kind: Closing['kind'], words: 
 
 export function closingOf(code: number, reason: string, isLost: boolean): Closing {
   const unknown: readonly [Closing['kind'], string] =
-    code >= 4000 && code < 4100 ? ['final', `the server closed for good (${code})`] : ['again', 'the connection was lost']
+    code >= 4000 && code < 4100
+      ? ['final', `the server closed for good (${code})`]
+      : ['again', 'the connection was lost']
   const [kind, words] = meanings[code] ?? unknown
   // What this end found wrong is its own news; what the server gave as a reason is quoted.
   return { kind, words: reason && reason !== words ? `${words}${isLost ? ' (this end): ' : ': '}${reason}` : words }
 }
+
+/** True for a code that a server sends on purpose: before `welcome` it means that no call was worked off. */
+export const isRefusal = (code: number): boolean => code >= 4000 || code === closeCode.tryAgainLater
 
 /** What calls end with when a refusal is final. */
 export function finalError(code: number, words: string): RpcError {
@@ -50,9 +55,11 @@ export function finalError(code: number, words: string): RpcError {
   return closedError(refused ? 'UNAUTHORIZED' : 'CONNECTION_LOST', words)
 }
 
-export const unauthorized = (words: string | undefined): RpcError => closedError('UNAUTHORIZED', words ?? 'the server refused the credentials')
+export const unauthorized = (words: string | undefined): RpcError =>
+  closedError('UNAUTHORIZED', words ?? 'the server refused the credentials')
 
-export const closedError = (code: BuiltinCode, message: string): RpcError => new RpcError(code, { message, delivery: 'not-run' })
+export const closedError = (code: BuiltinCode, message: string): RpcError =>
+  new RpcError(code, { message, delivery: 'not-run' })
 
 /** An item that the server had no credit for. */
 export const overCredit = (): FrameRefusal => new FrameRefusal(closeCode.badMessage, 'item: beyond the credit')

@@ -1,15 +1,26 @@
 // One socket of the client, from the attempt to its end: hello and welcome, frames in and out, silence.
 // Does not know what comes after it; a line that was left says nothing more to anybody.
 import { closeCode, cutReason, subprotocol } from '../protocol/close.ts'
-import { FrameRefusal, readFrame, refuse } from '../protocol/decode.ts'
 import { unreference } from '../protocol/deadlines.ts'
-import { encodeCancel, encodeCredit, encodeHello, encodePing, encodePong, type Hello, RESULT, WELCOME, type Welcome } from '../protocol/messages.ts'
+import { FrameRefusal, readFrame, refuse } from '../protocol/decode.ts'
+import {
+  encodeCancel,
+  encodeCredit,
+  encodeHello,
+  encodePing,
+  encodePong,
+  type Hello,
+  RESULT,
+  WELCOME,
+  type Welcome,
+} from '../protocol/messages.ts'
 import { joinBatch, Outbox } from '../protocol/outbox.ts'
 import { type ClientReceiver, readAtClient } from '../protocol/read-at-client.ts'
 import type { ClientSocket, Platform } from './platform.ts'
 
 /** What a line tells the client: its life, and what the server says about calls. */
-export interface LineHost extends Pick<ClientReceiver, 'result' | 'error' | 'accept' | 'item' | 'gap' | 'end' | 'goaway'> {
+export interface LineHost
+  extends Pick<ClientReceiver, 'result' | 'error' | 'accept' | 'item' | 'gap' | 'end' | 'goaway'> {
   /** The socket is open and `hello` is written: the first calls may follow in the same turn. */
   opened(): void
   welcomed(welcome: Welcome): void
@@ -169,7 +180,8 @@ export class Line implements ClientReceiver {
   }
 
   #checkSequence(sent: number): void {
-    if (sent !== this.#received) throw new FrameRefusal(closeCode.sequenceBroken, `${sent} frames sent, ${this.#received} received`)
+    if (sent !== this.#received)
+      throw new FrameRefusal(closeCode.sequenceBroken, `${sent} frames sent, ${this.#received} received`)
   }
 
   #end(code: number, reason: string, byThisEnd: boolean): void {

@@ -38,7 +38,8 @@ class PendingIterator implements AsyncIterator<unknown, void, undefined> {
   constructor(pending: Pending) {
     this.#pending = pending
     this.#opening = pending.then((subscription) => {
-      if (!isSubscription(subscription)) throw new TypeError('This call gave an answer, not a subscription: await it instead')
+      if (!isSubscription(subscription))
+        throw new TypeError('This call gave an answer, not a subscription: await it instead')
       this.#iterator = subscription[Symbol.asyncIterator]()
       return this.#iterator
     })

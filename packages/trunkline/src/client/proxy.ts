@@ -3,7 +3,18 @@
 export type Invoke = (path: string, input: unknown, options: unknown) => unknown
 
 /** What a promise check, JSON.stringify and React's tools ask any object for. */
-const unanswered = new Set(['then', 'catch', 'finally', 'toJSON', 'call', 'apply', 'bind', 'constructor', 'prototype', '__proto__'])
+const unanswered = new Set([
+  'then',
+  'catch',
+  'finally',
+  'toJSON',
+  'call',
+  'apply',
+  'bind',
+  'constructor',
+  'prototype',
+  '__proto__',
+])
 
 export function createProxy(invoke: Invoke, path = ''): unknown {
   const children = new Map<string, unknown>()

@@ -8,7 +8,9 @@ export type Outcome<Value, Failure> =
 
 /** Awaits a call without throwing its RpcError: `{ ok: true, value }` or `{ ok: false, error }`, with `code` and `data` typed. */
 export function safe<Value, Failure>(call: Call<Value, Failure>): Promise<Outcome<Value, Failure>>
-export function safe<Item, Failure>(call: PendingSubscription<Item, Failure>): Promise<Outcome<Subscription<Item>, Failure>>
+export function safe<Item, Failure>(
+  call: PendingSubscription<Item, Failure>,
+): Promise<Outcome<Subscription<Item>, Failure>>
 export async function safe(call: PromiseLike<unknown>): Promise<Outcome<unknown, unknown>> {
   try {
     return { ok: true, value: await call }

@@ -48,7 +48,9 @@ function checkRecord(record: unknown, path: string): void {
     throw new TypeError(`${where}: expected a procedure or a record of procedures, got ${describe(record)}`)
   }
   if ('~standard' in record) {
-    throw new TypeError(`${where}: this is a schema. Say what it is for: query({ output: schema }), or mutation, or subscription`)
+    throw new TypeError(
+      `${where}: this is a schema. Say what it is for: query({ output: schema }), or mutation, or subscription`,
+    )
   }
   const prototype = Object.getPrototypeOf(record)
   if (prototype !== null && prototype !== Object.prototype) {
@@ -69,7 +71,9 @@ function checkName(name: string, path: string): void {
     throw new TypeError(`${path}: the name "${name}" means something else to a JavaScript proxy; choose another one`)
   }
   if (name === '' || name.includes('.')) {
-    throw new TypeError(`${path}: a name may not be empty or contain a dot; dots join the names of a path, so nest a record instead`)
+    throw new TypeError(
+      `${path}: a name may not be empty or contain a dot; dots join the names of a path, so nest a record instead`,
+    )
   }
   if (new TextEncoder().encode(path).length > maxPathBytes) {
     throw new TypeError(`${path}: the path is longer than ${maxPathBytes} bytes`)
@@ -83,7 +87,8 @@ function checkProcedure(procedure: Procedure, path: string): void {
     if ((builtinCodes as readonly string[]).includes(code)) {
       throw new TypeError(`${path}: ${code} is a built-in error code; give the contract's own error another one`)
     }
-    if (schema === undefined) throw new TypeError(`${path}: errors.${code} has no schema; type<void>() stands for no data`)
+    if (schema === undefined)
+      throw new TypeError(`${path}: errors.${code} has no schema; type<void>() stands for no data`)
     checkSchema(schema, `${path}: errors.${code}`)
   }
 }

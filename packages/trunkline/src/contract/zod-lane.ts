@@ -24,7 +24,8 @@ export interface Lane {
 }
 
 export function isZod(schema: unknown): schema is ZodSchema {
-  if ((typeof schema !== 'object' && typeof schema !== 'function') || schema === null || !('_zod' in schema)) return false
+  if ((typeof schema !== 'object' && typeof schema !== 'function') || schema === null || !('_zod' in schema))
+    return false
   return 'safeParse' in schema && 'safeParseAsync' in schema
 }
 
@@ -92,7 +93,9 @@ function runsUserCheck(definition: Definition): boolean {
   if (typeof definition.fn === 'function') return true
   // A string format made as a type of its own (z.email()) is its own check.
   if (typeof definition.check === 'string' && !builtinChecks.has(definition.check)) return true
-  return (definition.checks ?? []).some(({ _zod: { def } }) => !builtinChecks.has(def.check) || typeof def.fn === 'function')
+  return (definition.checks ?? []).some(
+    ({ _zod: { def } }) => !builtinChecks.has(def.check) || typeof def.fn === 'function',
+  )
 }
 
 function inspectType(definition: Definition, seen: Map<unknown, Lane>): Lane {
@@ -157,7 +160,8 @@ function inspectPipe(definition: Definition, seen: Map<unknown, Lane>): Lane {
   return { sync: first.sync && second.sync, plain: second.plain }
 }
 
-const all = (schemas: readonly unknown[], seen: Map<unknown, Lane>): Lane => combine(schemas.map((part) => inspect(part, seen)))
+const all = (schemas: readonly unknown[], seen: Map<unknown, Lane>): Lane =>
+  combine(schemas.map((part) => inspect(part, seen)))
 
 function combine(lanes: readonly Lane[]): Lane {
   return { sync: lanes.every((lane) => lane.sync), plain: lanes.every((lane) => lane.plain) }
@@ -167,4 +171,5 @@ function isPlain(value: unknown): boolean {
   return value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value)
 }
 
-const isObject = (value: unknown): value is object => (typeof value === 'object' || typeof value === 'function') && value !== null
+const isObject = (value: unknown): value is object =>
+  (typeof value === 'object' || typeof value === 'function') && value !== null

@@ -1,5 +1,20 @@
 // Reading frames, both ends: any text in, messages out one by one, or a typed refusal. Does not know what a message does.
-import { ACCEPT, CANCEL, CREDIT, END, ERROR, GAP, GOAWAY, HELLO, ITEM, OPEN, PING, PONG, RESULT, WELCOME } from './messages.ts'
+import {
+  ACCEPT,
+  CANCEL,
+  CREDIT,
+  END,
+  ERROR,
+  GAP,
+  GOAWAY,
+  HELLO,
+  ITEM,
+  OPEN,
+  PING,
+  PONG,
+  RESULT,
+  WELCOME,
+} from './messages.ts'
 
 /** A frame that breaks the protocol: close with `code`. The reason names the message and what was wrong with it. */
 export class FrameRefusal extends Error {
@@ -83,7 +98,10 @@ export function refuse(type: number, what: string): FrameRefusal {
 /** A refusal of a message that this end may not be sent, or that has no such number. */
 export function refuseType(type: unknown): FrameRefusal {
   const name = typeof type === 'number' ? names[type] : undefined
-  return new FrameRefusal(4000, name ? `${name}: may not be sent to this end` : `unknown message type ${JSON.stringify(type)}`.slice(0, 60))
+  return new FrameRefusal(
+    4000,
+    name ? `${name}: may not be sent to this end` : `unknown message type ${JSON.stringify(type)}`.slice(0, 60),
+  )
 }
 
 export function isCount(value: unknown): value is number {

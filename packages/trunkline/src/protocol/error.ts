@@ -75,6 +75,7 @@ class TravellingError extends Error {
     return isRpcError(value)
   }
 }
+Object.defineProperty(TravellingError, 'name', { value: 'RpcError' })
 Object.defineProperties(TravellingError.prototype, { name: { value: 'RpcError' }, [brand]: { value: true } })
 
 /** `new RpcError(code, { message, data })`: throw it in a handler, middleware or `authenticate`. */

@@ -1,7 +1,21 @@
 // Reads what a server may send: shapes are checked here, once. Does not know what the client does about a message.
 import { isCount, isRecord, type Message, refuse, refuseType } from './decode.ts'
 import type { Delivery } from './error.ts'
-import { ACCEPT, CREDIT, END, ERROR, type ErrorDetails, GAP, GOAWAY, ITEM, PING, PONG, RESULT, WELCOME, type Welcome } from './messages.ts'
+import {
+  ACCEPT,
+  CREDIT,
+  END,
+  ERROR,
+  type ErrorDetails,
+  GAP,
+  GOAWAY,
+  ITEM,
+  PING,
+  PONG,
+  RESULT,
+  WELCOME,
+  type Welcome,
+} from './messages.ts'
 
 /** The client's end of a connection: one method a message. */
 export interface ClientReceiver {

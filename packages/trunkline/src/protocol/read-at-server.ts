@@ -1,6 +1,17 @@
 // Reads what a client may send: shapes are checked here, once. Does not know what the server does about a message.
 import { isCount, isRecord, type Message, refuse, refuseType } from './decode.ts'
-import { CANCEL, CREDIT, type CreditPair, HELLO, type Hello, initialCredit, OPEN, type OpenOptions, PING, PONG } from './messages.ts'
+import {
+  CANCEL,
+  CREDIT,
+  type CreditPair,
+  HELLO,
+  type Hello,
+  initialCredit,
+  OPEN,
+  type OpenOptions,
+  PING,
+  PONG,
+} from './messages.ts'
 
 /** The server's end of a connection: one method a message. */
 export interface ServerReceiver {
@@ -41,7 +52,13 @@ function readOpen(message: Message, receiver: ServerReceiver): void {
   const path = message[2]
   if (typeof path !== 'string') throw refuse(OPEN, 'the path is not a string')
   const options = message[4]
-  receiver.open(id, path, message[3], options === undefined || options === null ? noOptions : readOptions(options), message[5])
+  receiver.open(
+    id,
+    path,
+    message[3],
+    options === undefined || options === null ? noOptions : readOptions(options),
+    message[5],
+  )
 }
 
 function readOptions(value: unknown): OpenOptions {
@@ -70,7 +87,8 @@ function readCredit(message: Message, receiver: ServerReceiver): void {
 function readHello(value: unknown): Required<Hello> {
   if (!isRecord(value)) throw refuse(HELLO, 'its fields are not an object')
   const { session, attempt, received, params, timeoutMs, credit, features } = value
-  if (typeof session !== 'string' || !sessionForm.test(session)) throw refuse(HELLO, 'session is not 1 to 64 of A–Z a–z 0–9 _ -')
+  if (typeof session !== 'string' || !sessionForm.test(session))
+    throw refuse(HELLO, 'session is not 1 to 64 of A–Z a–z 0–9 _ -')
   if (!isCount(attempt) || attempt < 1) throw refuse(HELLO, 'attempt is not an integer from 1')
   if (params !== undefined && !isRecord(params)) throw refuse(HELLO, 'params is not an object')
   return {

@@ -49,10 +49,12 @@ function toPlain(value: unknown, path: Key[], entries: Entry[]): unknown {
 }
 
 function objectToPlain(value: object, path: Key[], entries: Entry[]): unknown {
-  if (path.length > maxDepth) throw new TypeError(`${at(path.slice(0, 8))}contains a cycle, or is nested deeper than ${maxDepth}`)
+  if (path.length > maxDepth)
+    throw new TypeError(`${at(path.slice(0, 8))}contains a cycle, or is nested deeper than ${maxDepth}`)
   if (Array.isArray(value)) return arrayToPlain(value, path, entries)
   const prototype = Object.getPrototypeOf(value)
-  if (prototype === Object.prototype || prototype === null) return recordToPlain(value as Record<string, unknown>, path, entries)
+  if (prototype === Object.prototype || prototype === null)
+    return recordToPlain(value as Record<string, unknown>, path, entries)
   if (value instanceof Date) {
     const time = value.getTime()
     return mark('date', Number.isNaN(time) ? null : time, path, entries)
@@ -95,7 +97,8 @@ function recordToPlain(value: Record<string, unknown>, path: Key[], entries: Ent
     const after = toPlain(before, path, entries)
     path.pop()
     if (after === before) continue
-    if (refusedKeys.has(key)) throw new TypeError(`${at([...path, key])}a ${kindOf(before)} can't be sent under this key`)
+    if (refusedKeys.has(key))
+      throw new TypeError(`${at([...path, key])}a ${kindOf(before)} can't be sent under this key`)
     copy ??= { ...value }
     copy[key] = after
   }
@@ -114,7 +117,8 @@ function mark(tag: string, plain: unknown, path: readonly Key[], entries: Entry[
   return plain
 }
 
-const kindOf = (value: unknown): string => (typeof value === 'object' ? (value?.constructor?.name ?? 'value') : typeof value)
+const kindOf = (value: unknown): string =>
+  typeof value === 'object' ? (value?.constructor?.name ?? 'value') : typeof value
 
 const at = (path: readonly Key[]): string => (path.length ? `${path.join('.')}: ` : '')
 
@@ -127,7 +131,8 @@ export function decodeValue(root: unknown, rich: unknown): unknown {
   if (!Array.isArray(rich)) throw new TypeError('rich is not an array')
   const holder = { root }
   for (const entry of rich) {
-    if (!Array.isArray(entry) || typeof entry[0] !== 'string') throw new TypeError('an entry of rich is not [tag, …path]')
+    if (!Array.isArray(entry) || typeof entry[0] !== 'string')
+      throw new TypeError('an entry of rich is not [tag, …path]')
     applyEntry(holder, entry)
   }
   return holder.root

@@ -40,7 +40,9 @@ export interface Implementer<Router, Given, Context> {
 type NoContext = {}
 
 /** Starts the implementation of a router. */
-export function implement<const Router extends RouterRecord>(router: Router): Implementer<Router, NoContext, NoContext> {
+export function implement<const Router extends RouterRecord>(
+  router: Router,
+): Implementer<Router, NoContext, NoContext> {
   return implementWith(router, [])
 }
 
@@ -69,13 +71,15 @@ interface Wrapped {
 
 export type AnyHandler = (argument: never) => unknown
 
-const wrapWith = (middleware: AnyMiddleware) => (handler: AnyHandler): unknown => {
-  if (typeof handler !== 'function') throw new TypeError(`a middleware wraps a handler, got ${typeof handler}`)
-  const made = () => {
-    throw new TypeError('a wrapped handler is run by its app; use createCaller(app) to call it')
+const wrapWith =
+  (middleware: AnyMiddleware) =>
+  (handler: AnyHandler): unknown => {
+    if (typeof handler !== 'function') throw new TypeError(`a middleware wraps a handler, got ${typeof handler}`)
+    const made = () => {
+      throw new TypeError('a wrapped handler is run by its app; use createCaller(app) to call it')
+    }
+    return Object.assign(made, { [wrapped]: { middleware, handler } satisfies Wrapped })
   }
-  return Object.assign(made, { [wrapped]: { middleware, handler } satisfies Wrapped })
-}
 
 /** Takes a handler out of the middleware it was wrapped in, the outermost first. */
 export function unwrapHandler(handler: AnyHandler): { handler: AnyHandler; middleware: AnyMiddleware[] } {
@@ -91,17 +95,21 @@ export function unwrapHandler(handler: AnyHandler): { handler: AnyHandler; middl
 
 function checkHandlers(router: RouterRecord, handlers: unknown, path: string): void {
   if (typeof handlers !== 'object' || handlers === null) {
-    throw new TypeError(`${path || 'handlers'}: expected a record of handlers, got ${handlers === null ? 'null' : typeof handlers}`)
+    throw new TypeError(
+      `${path || 'handlers'}: expected a record of handlers, got ${handlers === null ? 'null' : typeof handlers}`,
+    )
   }
   for (const name of Object.keys(handlers)) {
-    if (!Object.hasOwn(router, name)) throw new TypeError(`${join(path, name)}: a handler without a procedure in the router`)
+    if (!Object.hasOwn(router, name))
+      throw new TypeError(`${join(path, name)}: a handler without a procedure in the router`)
   }
   for (const [name, node] of Object.entries(router)) {
     const inner = join(path, name)
     const handler = Object.hasOwn(handlers, name) ? (handlers as Record<string, unknown>)[name] : undefined
     if (handler === undefined) throw new TypeError(`${inner}: the handler is missing`)
     if (!isProcedure(node)) checkHandlers(node, handler, inner)
-    else if (typeof handler !== 'function') throw new TypeError(`${inner}: the handler is a ${typeof handler}, not a function`)
+    else if (typeof handler !== 'function')
+      throw new TypeError(`${inner}: the handler is a ${typeof handler}, not a function`)
   }
 }
 

@@ -65,7 +65,8 @@ export class Authentication {
 
   readonly #fail = (error: unknown): void => {
     if (this.#isOver) return
-    if (isRpcError(error) && error.code === 'UNAUTHORIZED') return this.#refuse(closeCode.unauthenticated, error.message)
+    if (isRpcError(error) && error.code === 'UNAUTHORIZED')
+      return this.#refuse(closeCode.unauthenticated, error.message)
     if (isRpcError(error) && error.code === 'FORBIDDEN') return this.#refuse(closeCode.forbidden, error.message)
     this.#outcome.failed(error)
     this.#refuse(closeCode.tryAgainLater, 'authentication is not possible at the moment')

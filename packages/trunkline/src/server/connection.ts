@@ -5,6 +5,7 @@
 import { closeCode, cutReason } from '../protocol/close.ts'
 import { Deadlines } from '../protocol/deadlines.ts'
 import { FrameRefusal, readFrame, refuse } from '../protocol/decode.ts'
+import { RpcError } from '../protocol/error.ts'
 import {
   encodeAccept,
   encodeError,
@@ -19,7 +20,7 @@ import {
   PING,
 } from '../protocol/messages.ts'
 import { Outbox } from '../protocol/outbox.ts'
-import { type ServerReceiver, readAtServer } from '../protocol/read-at-server.ts'
+import { readAtServer, type ServerReceiver } from '../protocol/read-at-server.ts'
 import { decodeValue } from '../protocol/values.ts'
 import { Authentication } from './authentication.ts'
 import { type CallHost, ServerCall } from './call.ts'
@@ -30,7 +31,6 @@ import type { Operation } from './operation.ts'
 import type { ServerCore } from './server.ts'
 import type { ServerSocket, SocketEvents, UpgradeRequest } from './socket.ts'
 import { FedStream, PulledStream, type ServerStream, type StreamHost } from './stream.ts'
-import { RpcError } from '../protocol/error.ts'
 
 /** Unsent bytes at which generators rest: the kernel's buffer is full, and more would only wait here. */
 const restAtBytes = 64 * 1024
@@ -108,7 +108,8 @@ export class ServerConnection implements ServerReceiver, SocketEvents, CallHost,
     if (this.#phase === 'authenticating') return this.#hold(frame)
     try {
       // A batch has a bracket in second place; what is not a batch is one message, and has a message's limit.
-      if (frame.length > this.messageBytes && frame[1] !== '[') throw new FrameRefusal(closeCode.tooLarge, 'message too large')
+      if (frame.length > this.messageBytes && frame[1] !== '[')
+        throw new FrameRefusal(closeCode.tooLarge, 'message too large')
       if (readFrame(frame, readAtServer, this)) this.#received++
     } catch (error) {
       this.#refuse(error)
@@ -205,7 +206,9 @@ export class ServerConnection implements ServerReceiver, SocketEvents, CallHost,
     const feed = feedOf(source)
     if (call.isOver) return disposeSource(source, feed)
     if (!feed && !isAsyncIterable(source)) {
-      return call.fail(new TypeError(`the handler of "${call.operation.path}" must return an async iterable, got ${typeof source}`))
+      return call.fail(
+        new TypeError(`the handler of "${call.operation.path}" must return an async iterable, got ${typeof source}`),
+      )
     }
     this.#calls.delete(call.id)
     const number = this.#streamNumber(call.operation, feed?.topic)
@@ -286,7 +289,8 @@ export class ServerConnection implements ServerReceiver, SocketEvents, CallHost,
 
   #hold(frame: string): void {
     this.#heldLength += frame.length
-    if (this.#heldLength > maxUnauthenticated) this.close(closeCode.badMessage, 'more than 64 KiB before authentication')
+    if (this.#heldLength > maxUnauthenticated)
+      this.close(closeCode.badMessage, 'more than 64 KiB before authentication')
     else this.#held.push(frame)
   }
 
@@ -302,14 +306,16 @@ export class ServerConnection implements ServerReceiver, SocketEvents, CallHost,
   }
 
   #checkSequence(sent: number): void {
-    if (sent !== this.#received) throw new FrameRefusal(closeCode.sequenceBroken, `${sent} frames sent, ${this.#received} received`)
+    if (sent !== this.#received)
+      throw new FrameRefusal(closeCode.sequenceBroken, `${sent} frames sent, ${this.#received} received`)
   }
 
   #refusalFor(operation: Operation): RpcError | undefined {
     if (this.#core.isDraining) return refusal.shuttingDown()
     const { calls, streams } = this.#core.settings.limits
     if (this.#calls.size >= calls) return refusal.tooManyCalls(calls)
-    if (operation.procedure.kind === 'subscription' && this.#streams.size >= streams) return refusal.tooManyStreams(streams)
+    if (operation.procedure.kind === 'subscription' && this.#streams.size >= streams)
+      return refusal.tooManyStreams(streams)
     return undefined
   }
 
@@ -332,7 +338,9 @@ export class ServerConnection implements ServerReceiver, SocketEvents, CallHost,
 
   #turnAwayRepeat(id: number): void {
     const message = 'The connection was lost before the answer; whether the call has run is not known'
-    this.#outbox.push(encodeError(id, { code: 'CONNECTION_LOST', message, delivery: 'unknown', data: undefined }, false))
+    this.#outbox.push(
+      encodeError(id, { code: 'CONNECTION_LOST', message, delivery: 'unknown', data: undefined }, false),
+    )
   }
 
   /** Subscriptions of one topic share a number, so that their items' bytes are equal; on one connection each has its own. */
@@ -368,7 +376,11 @@ function isRepeatable({ procedure }: Operation): boolean {
 }
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator] === 'function'
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator] === 'function'
+  )
 }
 
 /** A source that came too late: its caller has gone while the handler was getting it. */

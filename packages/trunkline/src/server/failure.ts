@@ -1,6 +1,6 @@
 // What a failure looks like from outside: a code, a message, and data only where the contract declares it. Does not send it.
 import type { Validator } from '../contract/validator.ts'
-import { isRpcError, type Issue, RpcError } from '../protocol/error.ts'
+import { type Issue, isRpcError, RpcError } from '../protocol/error.ts'
 import type { Failure } from '../protocol/messages.ts'
 import { encodeValue } from '../protocol/values.ts'
 import type { Operation } from './operation.ts'
@@ -17,7 +17,11 @@ export function isDefect(error: unknown): boolean {
  * Describes what was thrown while a call ran.
  * @param ran whether the handler had begun
  */
-export function describeFailure(error: unknown, operation: Operation | undefined, ran: boolean): Failure | Promise<Failure> {
+export function describeFailure(
+  error: unknown,
+  operation: Operation | undefined,
+  ran: boolean,
+): Failure | Promise<Failure> {
   const delivery = ran ? 'ran' : 'not-run'
   if (!isRpcError(error) || error.code === 'INTERNAL') return { ...internal, delivery }
   const message = error.message === error.code ? '' : error.message

@@ -14,7 +14,11 @@ interface Described {
 type Innermost = (invocation: HandlerInvocation) => unknown
 
 /** Wraps `innermost` in a stack of middleware, the first outermost. An empty stack costs nothing. */
-export function composeMiddleware(stack: readonly AnyMiddleware[], described: Described, innermost: Innermost): Innermost {
+export function composeMiddleware(
+  stack: readonly AnyMiddleware[],
+  described: Described,
+  innermost: Innermost,
+): Innermost {
   let run = innermost
   for (const middleware of [...stack].reverse()) {
     const inner = run

@@ -45,8 +45,9 @@ export function createServer<Router, Context>(app: App<Router, Context>, ...rest
 }
 
 /** Options may be left out when none is required. */
-export type ServerArguments<Context, Options = ServerOptions<Context>> =
-  object extends Options ? [options?: Options] : [options: Options]
+export type ServerArguments<Context, Options = ServerOptions<Context>> = object extends Options
+  ? [options?: Options]
+  : [options: Options]
 
 /** Clients that come back after a restart spread over this long each: a thousand a second is what a server accepts at ease. */
 const spreadPerConnectionMs = 1
@@ -126,7 +127,12 @@ export class ServerCore implements Server {
       server: this.#epoch,
       features: [],
       keepAlive,
-      limits: { messageBytes: limits.messageBytes, calls: limits.calls, streams: limits.streams, timeoutMs: limits.timeoutMs },
+      limits: {
+        messageBytes: limits.messageBytes,
+        calls: limits.calls,
+        streams: limits.streams,
+        timeoutMs: limits.timeoutMs,
+      },
       spreadMs: this.#connections.size * spreadPerConnectionMs,
     }
   }
@@ -168,7 +174,10 @@ export class ServerCore implements Server {
   joinStreams(messages: readonly string[]): string {
     if (messages.length === 1) return messages[0] as string
     const last = this.#joined
-    if (last.messages.length === messages.length && last.messages.every((message, index) => message === messages[index])) {
+    if (
+      last.messages.length === messages.length &&
+      last.messages.every((message, index) => message === messages[index])
+    ) {
       return last.text
     }
     this.#joined = { messages, text: joinBatch(messages) }
@@ -188,7 +197,8 @@ export class ServerCore implements Server {
     const empty = new Promise<void>((resolve) => {
       this.#whenEmpty = resolve
     })
-    for (const connection of this.#connections) connection.close(closeCode.serviceRestart, 'the server is shutting down')
+    for (const connection of this.#connections)
+      connection.close(closeCode.serviceRestart, 'the server is shutting down')
     if (this.#connections.size > 0) await empty
     this.#heartbeat.stop()
   }

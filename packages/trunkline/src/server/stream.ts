@@ -1,7 +1,8 @@
 // One accepted subscription at the server: its number, its credit, and the two kinds of source that feed it.
 // Knows neither the socket nor how the call came.
-import { encodeEnd, encodeGap, encodeItem, nominalItemBytes, sizeOf, type CreditPair } from '../protocol/messages.ts'
+
 import { isStreamEvent } from '../contract/event.ts'
+import { type CreditPair, encodeEnd, encodeGap, encodeItem, nominalItemBytes, sizeOf } from '../protocol/messages.ts'
 import type { Payload } from '../protocol/values.ts'
 import type { ServerCall } from './call.ts'
 import type { FeedEntry, FeedSink, FeedSource } from './feed.ts'
@@ -89,7 +90,9 @@ export abstract class ServerStream {
 
   protected sendItem(text: string, bytes: number): void {
     if (text.length > this.host.messageBytes) {
-      this.fail(new RangeError(`an item of "${this.call.operation.path}" is larger than ${this.host.messageBytes} bytes`))
+      this.fail(
+        new RangeError(`an item of "${this.call.operation.path}" is larger than ${this.host.messageBytes} bytes`),
+      )
       return
     }
     this.#items++
@@ -230,7 +233,8 @@ export class FedStream extends ServerStream implements FeedSink {
     }
     try {
       const payload = encodeOutput(operation, entry.value)
-      const item = payload instanceof Promise ? payload.then((encoded) => this.#pack(encoded, entry)) : this.#pack(payload, entry)
+      const item =
+        payload instanceof Promise ? payload.then((encoded) => this.#pack(encoded, entry)) : this.#pack(payload, entry)
       known.push({ operation, stream: this.number, item })
       return item
     } catch (error) {

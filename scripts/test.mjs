@@ -1,0 +1,36 @@
+// `npm test`: sets up, checks types with both compilers, lints, builds, runs every test, and closes with one line of counts.
+import { readFileSync } from 'node:fs'
+import { ensureChromium, installPackages, must, pnpm, root, run } from './setup.mjs'
+
+const step = (name) => console.log(`\n── ${name}`)
+const bin = (name) => `${root}/node_modules/.bin/${name}`
+
+step('packages')
+installPackages()
+const hasChromium = ensureChromium()
+if (!hasChromium && process.env.CI) {
+  console.error('with CI set nothing may be skipped: install chromium')
+  process.exit(1)
+}
+
+step('types, TypeScript 6')
+must(bin('tsc'), ['-p', 'tsconfig.json'])
+step('types, TypeScript 7')
+must(process.execPath, ['node_modules/typescript-7/bin/tsc', '-p', 'tsconfig.json'])
+
+step('lint')
+must(bin('biome'), ['check', '--error-on-warnings', '.'])
+
+step('build')
+pnpm('run', '--silent', 'build')
+
+step('tests')
+const report = 'node_modules/.cache/vitest-report.json'
+const passed = run(bin('vitest'), ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`], {
+  env: { ...process.env, TRUNKLINE_CHROMIUM: hasChromium ? '1' : '' },
+})
+const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(`${root}/${report}`, 'utf8'))
+if (process.env.CI && numPendingTests > 0) console.error('with CI set a skipped test is a failure')
+const skipped = numPendingTests > 0 ? `, ${numPendingTests} skipped` : ''
+console.log(`\n${numPassedTests} passed, ${numFailedTests} failed${skipped}`)
+process.exit(passed && !(process.env.CI && numPendingTests > 0) ? 0 : 1)
