@@ -22,7 +22,9 @@ export function createProxy(invoke: Invoke, path = ''): unknown {
     get(_target, name) {
       if (typeof name !== 'string' || unanswered.has(name)) return undefined
       let child = children.get(name)
-      if (!child) children.set(name, (child = createProxy(invoke, path ? `${path}.${name}` : name)))
+      if (child) return child
+      child = createProxy(invoke, path ? `${path}.${name}` : name)
+      children.set(name, child)
       return child
     },
     apply: (_target, _self, [input, options]) => invoke(path, input, options),
