@@ -39,6 +39,8 @@ export class ClientCall implements Expiring, SubscriptionHost {
   #reject!: (error: unknown) => void
   #lastEventId: string | undefined
   #reopensWhenRead = false
+  /** Listens to the signal, if there is one. */
+  #abort: (() => void) | undefined
 
   constructor(host: CallHost, path: string, input: Payload | undefined, options: SubscribeOptions, deadline: number) {
     this.#host = host
@@ -51,7 +53,10 @@ export class ClientCall implements Expiring, SubscriptionHost {
       this.#resolve = resolve
       this.#reject = reject
     })
-    options.signal?.addEventListener('abort', this.#abort)
+    if (options.signal) {
+      this.#abort = () => this.cancel()
+      options.signal.addEventListener('abort', this.#abort)
+    }
   }
 
   get wasSent(): boolean {
@@ -65,21 +70,29 @@ export class ClientCall implements Expiring, SubscriptionHost {
 
   /** Its `open`; `usualMs` is the deadline that needs no mention. */
   encode(now: number, usualMs: number): string {
-    const options: OpenOptions = {}
+    const options = this.#openOptions(now, usualMs)
+    return this.input
+      ? encodeOpen(this.id, this.path, this.input, options)
+      : encodeBareOpen(this.id, this.path, options)
+  }
+
+  /** Undefined where there is nothing to say, as for most calls. */
+  #openOptions(now: number, usualMs: number): OpenOptions | undefined {
     const { meta, idempotencyKey } = this.#options
     // A subscription that is opened again gets the client's usual time to be accepted.
     const left = this.deadline === Number.POSITIVE_INFINITY ? usualMs : this.deadline - now
-    // A millisecond or two between the call and its frame is no reason to send a number along.
-    if (Math.abs(left - usualMs) > 50) options.timeoutMs = Math.max(1, Math.round(Math.min(left, maxTimerMs)))
+    // A few milliseconds between the call and its frame are no reason to send a number along.
+    const isUsual = Math.abs(left - usualMs) <= 50
+    if (isUsual && !meta && idempotencyKey === undefined && !this.firstLine && this.#lastEventId === undefined)
+      return undefined
+    const options: OpenOptions = {}
+    if (!isUsual) options.timeoutMs = Math.max(1, Math.round(Math.min(left, maxTimerMs)))
     if (meta) options.meta = meta
     if (idempotencyKey !== undefined) options.key = idempotencyKey
     if (this.wasSent) options.repeat = true
     if (this.#lastEventId !== undefined) options.lastEventId = this.#lastEventId
     if (this.subscription) options.credit = this.subscription.reopen()
-    // Most calls say nothing of the kind, and then the place is left out.
-    let given: OpenOptions | undefined
-    for (const _ in options) given = options
-    return this.input ? encodeOpen(this.id, this.path, this.input, given) : encodeBareOpen(this.id, this.path, given)
+    return options
   }
 
   // ── From the wire ──────────────────────────────────────────────────────────
@@ -192,8 +205,6 @@ export class ClientCall implements Expiring, SubscriptionHost {
     if (!this.isSettled) this.#host.reopen(this)
   }
 
-  readonly #abort = (): void => this.cancel()
-
   #broken(error: unknown): void {
     const message = `The answer of "${this.path}" could not be read: ${(error as Error).message}`
     this.fail(new RpcError('INTERNAL', { message }), this.subscription !== undefined)
@@ -208,7 +219,7 @@ export class ClientCall implements Expiring, SubscriptionHost {
   #close(tell: boolean): void {
     if (this.isSettled) return
     this.isSettled = true
-    this.#options.signal?.removeEventListener('abort', this.#abort)
+    if (this.#abort) this.#options.signal?.removeEventListener('abort', this.#abort)
     this.#host.settled(this, tell)
   }
 }

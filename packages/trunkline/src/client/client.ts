@@ -111,7 +111,7 @@ class ClientCore implements ClientConnection, LineHost {
     const { use } = this.#options
     if (use?.length) return runMiddleware(use, path, input, options, (given) => this.#start(path, input, given))
     const call = this.#start(path, input, options)
-    return toPending(call.promise, () => call.cancel())
+    return toPending(call.promise, call)
   }
 
   #start(path: string, input: unknown, options: SubscribeOptions): ClientCall {

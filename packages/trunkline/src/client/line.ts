@@ -59,7 +59,7 @@ export class Line implements ClientReceiver {
     this.#host = host
     this.#hello = hello
     this.#outbox = new Outbox({
-      schedule: (outbox) => platform.schedule(() => outbox.flush()),
+      schedule: () => platform.schedule(this.#flush),
       write: (text, counted) => this.#write(text, counted),
       joinStreams: joinBatch,
     })
@@ -150,6 +150,8 @@ export class Line implements ClientReceiver {
   item(stream: number, value: unknown, eventId: string | undefined, size: number, rich: unknown): void {
     this.#host.item(stream, value, eventId, size, rich)
   }
+
+  readonly #flush = (): void => this.#outbox.flush()
 
   // ── The socket ─────────────────────────────────────────────────────────────
 

@@ -28,5 +28,5 @@ export function runMiddleware(
     return call.promise
   }
   const outcome: Promise<unknown> = run(0, options.meta ?? {})
-  return toPending(outcome, () => controller.abort())
+  return toPending(outcome, { cancel: () => controller.abort() })
 }

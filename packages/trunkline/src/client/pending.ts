@@ -4,16 +4,21 @@ import type { Subscription } from '../contract/client-types.ts'
 /** Own properties on a native promise: a subclass of Promise costs 150 ns more a call. */
 export interface Pending extends Promise<unknown> {
   [Symbol.asyncIterator](): AsyncIterator<unknown, void, undefined>
-  [abortKey]: () => void
+  [callKey]: Cancellable
 }
 
-const abortKey = Symbol('abort')
+/** What can be called off before it is accepted. */
+export interface Cancellable {
+  cancel(): void
+}
 
-/** Makes a promise iterable; `abort` ends the call before it is accepted. */
-export function toPending(promise: Promise<unknown>, abort: () => void): Pending {
+const callKey = Symbol('call')
+
+/** Makes a call's promise iterable. */
+export function toPending(promise: Promise<unknown>, call: Cancellable): Pending {
   const pending = promise as Pending & AsyncDisposable
   pending[Symbol.asyncIterator] = iterate
-  pending[abortKey] = abort
+  pending[callKey] = call
   // Not there yet in every browser.
   if (Symbol.asyncDispose) pending[Symbol.asyncDispose] = dispose
   return pending
@@ -55,7 +60,7 @@ class PendingIterator implements AsyncIterator<unknown, void, undefined> {
   }
 
   async return(): Promise<IteratorResult<unknown, void>> {
-    if (!this.#iterator) this.#pending[abortKey]()
+    if (!this.#iterator) this.#pending[callKey].cancel()
     // Refused or aborted: there is nothing to leave.
     const iterator = await this.#opening.catch(ignore)
     await iterator?.return?.()

@@ -24,9 +24,40 @@ const bigintForm = /^-?\d+$/
  * @throws TypeError naming the path of a value that can't travel.
  */
 export function encodeValue(value: unknown): Payload {
+  // Most payloads are plain: looking allocates nothing, while a walk that may have to report keeps paths and lists.
+  if (isPlain(value, 0)) return { json: JSON.stringify(value), rich: undefined }
   const entries: Entry[] = []
   const plain = toPlain(value, [], entries)
   return { json: JSON.stringify(plain), rich: entries.length ? JSON.stringify(entries) : undefined }
+}
+
+/** True for what JSON carries whole. False is no verdict: the walk then finds what is rich, or what can't be sent. */
+function isPlain(value: unknown, depth: number): boolean {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return true
+    case 'number':
+      return Number.isFinite(value)
+    case 'object':
+      return value === null || (depth < maxDepth && isPlainObject(value, depth + 1))
+    default:
+      return false
+  }
+}
+
+function isPlainObject(value: object, depth: number): boolean {
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) if (!isPlain(value[index], depth)) return false
+    return true
+  }
+  const prototype = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) return false
+  for (const key in value) {
+    const property = (value as Record<string, unknown>)[key]
+    if (property !== undefined && !isPlain(property, depth)) return false
+  }
+  return true
 }
 
 /** Gives the plain form, which is the value itself as long as nothing in it is rich: plain data is walked, not copied. */

@@ -83,7 +83,11 @@ export class ServerCall implements Invoker, Expiring {
       this.fail(error)
       return
     }
-    if (isPromiseLike(outcome)) outcome.then(this.#settle, this.#fail)
+    if (isPromiseLike(outcome))
+      outcome.then(
+        (value) => this.#settle(value),
+        (error) => this.fail(error),
+      )
     else this.#settle(outcome)
   }
 
@@ -133,9 +137,7 @@ export class ServerCall implements Invoker, Expiring {
     return this.operation.procedure.kind === 'subscription'
   }
 
-  readonly #fail = (error: unknown): void => this.fail(error)
-
-  readonly #settle = (value: unknown): void => {
+  #settle(value: unknown): void {
     if (this.#isStream) return this.#host.accept(this, value)
     if (this.#over) return
     let payload: Payload | undefined | Promise<Payload | undefined>
@@ -144,7 +146,11 @@ export class ServerCall implements Invoker, Expiring {
     } catch (error) {
       return this.fail(error)
     }
-    if (payload instanceof Promise) payload.then((encoded) => this.#finish(encoded), this.#fail)
+    if (payload instanceof Promise)
+      payload.then(
+        (encoded) => this.#finish(encoded),
+        (error) => this.fail(error),
+      )
     else this.#finish(payload)
   }
 
