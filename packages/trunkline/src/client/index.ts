@@ -26,7 +26,8 @@ export {
   type RpcErrorOptions,
 } from '../protocol/error.ts'
 export type { ReconnectOptions } from './backoff.ts'
-export type { Client, ClientConnection, ClientStats } from './client.ts'
+export type { Client } from './client.ts'
+export type { ClientConnection, ClientStats } from './connection.ts'
 export type { ClientMiddleware, ClientMiddlewareArgument, ClientOptions, Provided } from './options.ts'
 export type { WebSocketConstructor } from './platform.ts'
 export { type Outcome, safe } from './safe.ts'

@@ -8,6 +8,7 @@ export const closeCode = {
   unsupportedData: 1003,
   abnormal: 1006,
   tooLarge: 1009,
+  internalError: 1011,
   serviceRestart: 1012,
   tryAgainLater: 1013,
   badMessage: 4000,

@@ -1,36 +1,27 @@
-// One accepted socket, from its first frame to its end: reads, dispatches, writes. Does not know HTTP or the runtime.
+// One accepted socket, from its first frame to its end: hello and welcome, frames in and out, pressure.
+// Hands calls to its session; does not know HTTP or the runtime.
 //
 //   opening ──hello──▶ authenticating ──welcome──▶ open ──▶ closed
 //      └──────────────────────┴── refusal, time-out, loss ──────▲
 import { closeCode, cutReason } from '../protocol/close.ts'
-import { Deadlines } from '../protocol/deadlines.ts'
 import { FrameRefusal, readFrame, refuse } from '../protocol/decode.ts'
-import { RpcError } from '../protocol/error.ts'
 import {
-  encodeAccept,
-  encodeError,
   encodeGoaway,
   encodePing,
   encodePong,
   encodeWelcome,
   HELLO,
   type Hello,
-  OPEN,
   type OpenOptions,
   PING,
 } from '../protocol/messages.ts'
 import { Outbox } from '../protocol/outbox.ts'
 import { readAtServer, type ServerReceiver } from '../protocol/read-at-server.ts'
-import { decodeValue } from '../protocol/values.ts'
 import { Authentication } from './authentication.ts'
-import { type CallHost, ServerCall } from './call.ts'
-import { describeFailure, refusal } from './failure.ts'
-import { feedOf } from './feed.ts'
 import type { Connection } from './handler.ts'
-import type { Operation } from './operation.ts'
 import type { ServerCore } from './server.ts'
+import { ServerSession, type SessionLine } from './session.ts'
 import type { ServerSocket, SocketEvents, UpgradeRequest } from './socket.ts'
-import { FedStream, PulledStream, type ServerStream, type StreamHost } from './stream.ts'
 
 /** Unsent bytes at which generators rest: the kernel's buffer is full, and more would only wait here. */
 const restAtBytes = 64 * 1024
@@ -41,11 +32,8 @@ const giveUpAtBytes = 16 * 1024 * 1024
 /** What a stranger may have the server hold before it is known (PROTOCOL.md section 3), in UTF-16 units. */
 const maxUnauthenticated = 64 * 1024
 
-export class ServerConnection implements ServerReceiver, SocketEvents, CallHost, StreamHost, Connection {
+export class ServerConnection implements ServerReceiver, SocketEvents, Connection, SessionLine {
   readonly id: string
-  readonly deadlines: Deadlines
-  readonly messageBytes: number
-  context: unknown
   principal: string | undefined
   isResting = false
   lastReceivedAt: number
@@ -53,14 +41,13 @@ export class ServerConnection implements ServerReceiver, SocketEvents, CallHost,
   readonly #core: ServerCore
   readonly #socket: ServerSocket
   readonly #outbox: Outbox
-  readonly #calls = new Map<number, ServerCall>()
-  readonly #streams = new Map<number, ServerStream>()
   #phase: 'opening' | 'authenticating' | 'open' | 'closed' = 'opening'
   #authentication: Authentication | undefined
   #hello: Required<Hello> | undefined
+  /** Made when the connection is welcome; until then there is nothing a message could be for. */
+  #session: ServerSession | undefined
   #held: string[] = []
   #heldLength = 0
-  #lastId = 0
   #received = 0
   #sent = 0
   #isPaused = false
@@ -69,9 +56,7 @@ export class ServerConnection implements ServerReceiver, SocketEvents, CallHost,
     this.#core = core
     this.#socket = socket
     this.id = id
-    this.messageBytes = core.settings.limits.messageBytes
     this.lastReceivedAt = this.lastSentAt = performance.now()
-    this.deadlines = new Deadlines(() => this.#calls.values())
     this.#outbox = new Outbox({
       schedule: (outbox) => core.schedule(outbox),
       write: (text, counted) => this.#write(text, counted),
@@ -84,16 +69,16 @@ export class ServerConnection implements ServerReceiver, SocketEvents, CallHost,
     })
   }
 
-  get handle(): Connection {
-    return this
+  get isOpen(): boolean {
+    return this.#phase === 'open'
   }
 
   get openCalls(): number {
-    return this.#calls.size
+    return this.#session?.openCalls ?? 0
   }
 
   get openStreams(): number {
-    return this.#streams.size
+    return this.#session?.openStreams ?? 0
   }
 
   get bufferedAmount(): number {
@@ -108,8 +93,9 @@ export class ServerConnection implements ServerReceiver, SocketEvents, CallHost,
     if (this.#phase === 'authenticating') return this.#hold(frame)
     try {
       // A batch has a bracket in second place; what is not a batch is one message, and has a message's limit.
-      if (frame.length > this.messageBytes && frame[1] !== '[')
-        throw new FrameRefusal(closeCode.tooLarge, 'message too large')
+      if (frame.length > this.#core.messageBytes && frame[1] !== '[') {
+        throw new FrameRefusal(closeCode.tooLarge, `a message is larger than ${this.#core.messageBytes} bytes`)
+      }
       if (readFrame(frame, readAtServer, this)) this.#received++
     } catch (error) {
       this.#refuse(error)
@@ -127,7 +113,7 @@ export class ServerConnection implements ServerReceiver, SocketEvents, CallHost,
       this.#isPaused = false
       this.#socket.resume()
     }
-    for (const stream of this.#streams.values()) stream.wake()
+    this.#session?.wake()
   }
 
   closed(): void {
@@ -145,88 +131,36 @@ export class ServerConnection implements ServerReceiver, SocketEvents, CallHost,
   }
 
   open(id: number, path: string, input: unknown, options: OpenOptions, rich: unknown): void {
-    this.#requireOpen()
-    if (id <= this.#lastId) throw refuse(OPEN, `id ${id} is not above the last, ${this.#lastId}`)
-    this.#lastId = id
-    const operation = this.#core.operations.get(path)
-    if (!operation) return this.#turnAway(id, refusal.notFound(path), undefined)
-    const full = this.#refusalFor(operation)
-    if (full) return this.#turnAway(id, full, operation)
-    if (options.repeat && !isRepeatable(operation)) return this.#turnAwayRepeat(id)
-    let decoded: unknown
-    try {
-      decoded = decodeValue(input, rich)
-    } catch (error) {
-      const message = `Invalid input: ${(error as Error).message}`
-      return this.#turnAway(id, new RpcError('BAD_REQUEST', { message, data: { issues: [{ message }] } }), operation)
-    }
-    this.#dispatch(id, operation, decoded, options)
+    this.#requireSession().open(id, path, input, options, rich, this.lastReceivedAt)
   }
 
   cancel(id: number): void {
-    this.#requireOpen()
-    const stream = this.#streams.get(id)
-    const call = this.#calls.get(id)
-    this.#streams.delete(id)
-    this.#calls.delete(id)
-    stream?.cancel()
-    call?.abort()
+    this.#requireSession().cancel(id)
   }
 
   credit(id: number, items: number, bytes: number): void {
-    this.#requireOpen()
-    this.#streams.get(id)?.credit(items, bytes)
-    // Before `accept` there is no stream yet; a client gives its first credit in `open`.
+    this.#requireSession().credit(id, items, bytes)
   }
 
   ping(_received: number, sent: number): void {
-    if (this.#phase !== 'open') throw refuse(PING, 'before welcome')
+    if (!this.#session) throw refuse(PING, 'before welcome')
     this.#checkSequence(sent)
     this.#write(encodePong(this.#received, this.#sent), false)
   }
 
   pong(_received: number, sent: number): void {
-    this.#requireOpen()
+    this.#requireSession()
     this.#checkSequence(sent)
   }
 
-  // ── For calls and streams ──────────────────────────────────────────────────
+  // ── For its session ────────────────────────────────────────────────────────
 
-  answer(call: ServerCall, text: string): void {
-    this.#calls.delete(call.id)
-    // The answer of a stream that was refused keeps its place among the streams' messages, like that of an accepted one.
-    this.#outbox.push(text)
+  send(message: string): void {
+    if (this.#phase === 'open') this.#outbox.push(message)
   }
 
-  sendStream(text: string): void {
-    if (this.#phase === 'open') this.#outbox.pushStream(text)
-  }
-
-  accept(call: ServerCall, source: unknown): void {
-    const feed = feedOf(source)
-    if (call.isOver) return disposeSource(source, feed)
-    if (!feed && !isAsyncIterable(source)) {
-      return call.fail(
-        new TypeError(`the handler of "${call.operation.path}" must return an async iterable, got ${typeof source}`),
-      )
-    }
-    this.#calls.delete(call.id)
-    const number = this.#streamNumber(call.operation, feed?.topic)
-    const credit = call.options.credit ?? (this.#hello as Required<Hello>).credit
-    const stream = feed
-      ? new FedStream(this, call, number, credit, feed)
-      : new PulledStream(this, call, number, credit, source as AsyncIterable<unknown>)
-    this.#streams.set(call.id, stream)
-    this.sendStream(encodeAccept(call.id, number, feed?.position))
-    stream.start()
-  }
-
-  endStream(stream: ServerStream): void {
-    this.#streams.delete(stream.call.id)
-  }
-
-  report(error: unknown, operation: Operation): void {
-    this.#core.report(error, operation, this.context)
+  sendStream(message: string): void {
+    if (this.#phase === 'open') this.#outbox.pushStream(message)
   }
 
   // ── Life ───────────────────────────────────────────────────────────────────
@@ -237,10 +171,6 @@ export class ServerConnection implements ServerReceiver, SocketEvents, CallHost,
 
   sendGoaway(drainMs: number): void {
     if (this.#phase === 'open') this.#write(encodeGoaway(drainMs, 'the server is shutting down'), false)
-  }
-
-  get isOpen(): boolean {
-    return this.#phase === 'open'
   }
 
   disconnect(reason = 'disconnected by the server'): void {
@@ -266,21 +196,18 @@ export class ServerConnection implements ServerReceiver, SocketEvents, CallHost,
     this.#phase = 'closed'
     this.#authentication?.stop()
     this.#authentication = undefined
-    this.deadlines.stop()
     this.#outbox.clear()
     this.#held = []
-    for (const stream of this.#streams.values()) stream.cancel()
-    for (const call of this.#calls.values()) call.abort()
-    this.#streams.clear()
-    this.#calls.clear()
+    this.#session?.end()
   }
 
   #welcome(context: unknown, principal: string | undefined): void {
     if (this.#phase !== 'authenticating') return
     this.#phase = 'open'
     this.#authentication = undefined
-    this.context = context
     this.principal = principal
+    this.#session = new ServerSession(this.#core, this, this.#hello as Required<Hello>, context)
+    this.#hello = undefined
     this.#write(encodeWelcome(this.#core.welcomeFor(this.id)), false)
     const held = this.#held
     this.#held = []
@@ -294,61 +221,20 @@ export class ServerConnection implements ServerReceiver, SocketEvents, CallHost,
     else this.#held.push(frame)
   }
 
-  #requireOpen(): void {
-    if (this.#phase === 'opening') throw refuse(HELLO, 'has to be the first frame')
-    if (this.#phase === 'authenticating') throw refuse(HELLO, 'has to be alone in its frame')
+  #requireSession(): ServerSession {
+    if (this.#session) return this.#session
+    throw refuse(HELLO, this.#phase === 'opening' ? 'has to be the first frame' : 'has to be alone in its frame')
   }
 
   #refuse(error: unknown): void {
     if (error instanceof FrameRefusal) return this.close(error.code, error.message)
     this.#core.report(error)
-    this.close(1011, 'internal error')
+    this.close(closeCode.internalError, 'internal error')
   }
 
   #checkSequence(sent: number): void {
-    if (sent !== this.#received)
-      throw new FrameRefusal(closeCode.sequenceBroken, `${sent} frames sent, ${this.#received} received`)
-  }
-
-  #refusalFor(operation: Operation): RpcError | undefined {
-    if (this.#core.isDraining) return refusal.shuttingDown()
-    const { calls, streams } = this.#core.settings.limits
-    if (this.#calls.size >= calls) return refusal.tooManyCalls(calls)
-    if (operation.procedure.kind === 'subscription' && this.#streams.size >= streams)
-      return refusal.tooManyStreams(streams)
-    return undefined
-  }
-
-  #dispatch(id: number, operation: Operation, input: unknown, options: OpenOptions): void {
-    const asked = options.timeoutMs ?? (this.#hello as Required<Hello>).timeoutMs
-    const deadline = this.lastReceivedAt + Math.min(asked, this.#core.settings.limits.timeoutMs)
-    const call = new ServerCall(this, id, operation, options, deadline)
-    this.#calls.set(id, call)
-    this.deadlines.watch(deadline, this.lastReceivedAt)
-    call.run(input)
-  }
-
-  /** Refuses a call that has not run. */
-  #turnAway(id: number, error: RpcError, operation: Operation | undefined): void {
-    const failure = describeFailure(error, operation, false)
-    // Only errors of a contract have data that is checked, and this is none.
-    if (failure instanceof Promise) return
-    this.#outbox.push(encodeError(id, failure, operation?.procedure.kind === 'subscription'))
-  }
-
-  #turnAwayRepeat(id: number): void {
-    const message = 'The connection was lost before the answer; whether the call has run is not known'
-    this.#outbox.push(
-      encodeError(id, { code: 'CONNECTION_LOST', message, delivery: 'unknown', data: undefined }, false),
-    )
-  }
-
-  /** Subscriptions of one topic share a number, so that their items' bytes are equal; on one connection each has its own. */
-  #streamNumber(operation: Operation, topic: object | undefined): number {
-    const shared = topic && this.#core.sharedStreamNumber(operation, topic)
-    if (shared === undefined) return this.#core.nextStreamNumber()
-    for (const stream of this.#streams.values()) if (stream.number === shared) return this.#core.nextStreamNumber()
-    return shared
+    if (sent === this.#received) return
+    throw new FrameRefusal(closeCode.sequenceBroken, `${sent} frames sent, ${this.#received} received`)
   }
 
   #write(text: string, counted: boolean): void {
@@ -369,22 +255,4 @@ export class ServerConnection implements ServerReceiver, SocketEvents, CallHost,
       this.#socket.pause()
     }
   }
-}
-
-function isRepeatable({ procedure }: Operation): boolean {
-  return procedure.kind !== 'mutation' || procedure.idempotent
-}
-
-function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    typeof (value as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator] === 'function'
-  )
-}
-
-/** A source that came too late: its caller has gone while the handler was getting it. */
-function disposeSource(source: unknown, feed: { close(): void } | undefined): void {
-  if (feed) feed.close()
-  else if (isAsyncIterable(source)) Promise.resolve(source[Symbol.asyncIterator]().return?.()).catch(() => {})
 }

@@ -52,5 +52,7 @@ export const refusal = {
     new RpcError('OVERLOADED', { message: `More than ${limit} calls at once on one connection` }),
   tooManyStreams: (limit: number): RpcError =>
     new RpcError('OVERLOADED', { message: `More than ${limit} streams at once on one connection` }),
+  unreadable: ({ message }: Error): RpcError =>
+    new RpcError('BAD_REQUEST', { message: `Invalid input: ${message}`, data: { issues: [{ message }] } }),
   shuttingDown: (): RpcError => new RpcError('SHUTTING_DOWN', { message: 'The server is shutting down' }),
 }

@@ -1,0 +1,277 @@
+// The way to the server: connects when there is a reason, comes back, and ends. Knows lines and calls; does not read messages.
+//
+//   idle ─▶ connecting ─▶ open ─▶ waiting ─▶ connecting …      closed ◀─ close(), or a refusal that is final
+import { closeCode } from '../protocol/close.ts'
+import type { RpcError } from '../protocol/error.ts'
+import type { Welcome } from '../protocol/messages.ts'
+import { Backoff, healthyMs } from './backoff.ts'
+import type { Calls } from './calls.ts'
+import { closedError, closingOf, finalError, isRefusal, overCredit, unauthorized } from './closing.ts'
+import { Line, type LineHost } from './line.ts'
+import { type ClientOptions, provide, toUrl } from './options.ts'
+import type { Platform } from './platform.ts'
+import type { ConnectionEvents, ConnectionState, Emitter } from './state.ts'
+
+/** The line to the server, for status bars and for those who decide when to connect. */
+export interface ClientConnection {
+  readonly state: ConnectionState
+  /** Calls `listener` on each event; gives the undo. */
+  on<Name extends keyof ConnectionEvents>(name: Name, listener: (payload: ConnectionEvents[Name]) => void): () => void
+  /** With `getSnapshot`, for React's `useSyncExternalStore`. */
+  readonly subscribe: (listener: () => void) => () => void
+  readonly getSnapshot: () => ConnectionState
+  /** Tries at once. Resolves when open; rejects when the server refuses for good. */
+  connect(): Promise<void>
+  /** Ends every call with `CANCELLED` and stays closed until `connect()`. Resolves when the socket is closed. */
+  close(): Promise<void>
+  stats(): ClientStats
+}
+
+export interface ClientStats {
+  /** Written and not answered yet. */
+  readonly calls: number
+  readonly streams: number
+  /** Waiting for a connection, or for the server's limit. */
+  readonly waiting: number
+}
+
+/** How long the other end may take to answer a close frame, in ms. */
+const closeTimeoutMs = 5_000
+
+interface Opening {
+  readonly promise: Promise<void>
+  readonly resolve: () => void
+  readonly reject: (error: RpcError) => void
+}
+
+export class ManagedConnection implements ClientConnection, LineHost {
+  readonly #platform: Platform
+  readonly #options: ClientOptions
+  readonly #timeoutMs: number
+  readonly #emitter: Emitter
+  readonly #backoff: Backoff
+  readonly #calls: Calls
+  #state: ConnectionState = Object.freeze({ status: 'idle', attempt: 0, nextAttemptAt: undefined, reason: undefined })
+  #line: Line | undefined
+  /** Sockets of this client so far; a number of an attempt that is over fences it off. */
+  #attempt = 0
+  #openedAt = 0
+  #spreadMs = 0
+  #retry: ReturnType<typeof setTimeout> | undefined
+  #undoWake: (() => void) | undefined
+  /** What new calls get while the connection is closed. */
+  refusal: RpcError | undefined
+  #opening: Opening | undefined
+  #whenClosed: (() => void) | undefined
+  #params = ''
+  /** The params that were refused, to see whether asking again gives others. */
+  #refusedParams: string | undefined
+  #broken = 0
+
+  constructor(platform: Platform, options: ClientOptions, usualMs: number, calls: Calls, emitter: Emitter) {
+    this.#platform = platform
+    this.#options = options
+    this.#timeoutMs = usualMs
+    this.#backoff = new Backoff(options.reconnect)
+    this.#calls = calls
+    this.#emitter = emitter
+  }
+
+  // ── Connection ─────────────────────────────────────────────────────────────
+
+  get state(): ConnectionState {
+    return this.#state
+  }
+
+  on: ClientConnection['on'] = (name, listener) => this.#emitter.on(name, listener)
+
+  readonly subscribe = (listener: () => void): (() => void) => this.#emitter.on('change', () => listener())
+
+  readonly getSnapshot = (): ConnectionState => this.#state
+
+  stats(): ClientStats {
+    return { calls: this.#calls.unanswered, streams: this.#calls.streams, waiting: this.#calls.waiting }
+  }
+
+  connect(): Promise<void> {
+    if (this.#state.status === 'open') return Promise.resolve()
+    this.refusal = undefined
+    this.#opening ??= makeOpening()
+    const { promise } = this.#opening
+    if (this.#state.status === 'connecting') return promise
+    clearTimeout(this.#retry)
+    this.#undoWake ??= this.#platform.onWake(() => this.#wake())
+    this.#try()
+    return promise
+  }
+
+  async close(): Promise<void> {
+    const line = this.#line
+    const closed = new Promise<void>((resolve) => {
+      this.#whenClosed = resolve
+    })
+    this.#finish(
+      closedError('CANCELLED', 'The connection was closed by this client; connect() opens it again'),
+      'closed by this client',
+    )
+    if (!line) return
+    line.close(closeCode.done, '')
+    const timer = setTimeout(() => this.#whenClosed?.(), closeTimeoutMs)
+    await closed
+    clearTimeout(timer)
+    line.leave()
+  }
+
+  #wake(): void {
+    if (this.#state.status === 'waiting') this.connect()
+    else this.#line?.probe()
+  }
+
+  async #try(): Promise<void> {
+    const attempt = ++this.#attempt
+    // A line that is still closing has nothing to say about the new one.
+    this.#line?.leave()
+    this.#whenClosed?.()
+    this.#change('connecting', this.#state.reason)
+    try {
+      const [url, params] = await Promise.all([provide(this.#options.url), provide(this.#options.params ?? {})])
+      if (attempt !== this.#attempt) return
+      this.#params = JSON.stringify(params)
+      if (this.#params === this.#refusedParams)
+        return this.#finish(unauthorized(this.#state.reason), this.#state.reason)
+      this.#line = new Line(this, this.#platform, toUrl(url), {
+        session: randomName(),
+        attempt,
+        params,
+        timeoutMs: this.#timeoutMs,
+      })
+    } catch (error) {
+      if (attempt === this.#attempt)
+        this.#later(`could not connect: ${(error as Error)?.message ?? error}`, this.#backoff.next())
+    }
+  }
+
+  // ── The line ───────────────────────────────────────────────────────────────
+
+  opened(): void {
+    if (this.#line) this.#calls.begin(this.#line)
+  }
+
+  welcomed({ limits, spreadMs }: Welcome): void {
+    this.#openedAt = performance.now()
+    this.#spreadMs = spreadMs
+    this.#refusedParams = undefined
+    this.#change('open', undefined)
+    this.#opening?.resolve()
+    this.#opening = undefined
+    this.#calls.welcomed(limits)
+  }
+
+  closed(code: number, reason: string, isLost: boolean): void {
+    const wasOpen = this.#line?.welcomeMessage !== undefined
+    this.#line = undefined
+    this.#whenClosed?.()
+    if (this.#state.status === 'closed') return
+    this.#calls.lost(!wasOpen && isRefusal(code))
+    if (wasOpen && performance.now() - this.#openedAt >= healthyMs) this.#backoff.attempt = 0
+    const { kind, words } = closingOf(code, reason, isLost)
+    this.#broken = kind === 'broken' ? this.#broken + 1 : 0
+    // Its own reason is known only to a server that was reached.
+    if (kind === 'final' || this.#broken >= 3) return this.#finish(finalError(code, words), words)
+    if (code === closeCode.unauthenticated) return this.#askAgain(words)
+    const isFirst = this.#backoff.attempt === 0
+    const delayMs = this.#backoff.next()
+    if (kind === 'spread' && isFirst) this.#later(words, Math.max(delayMs, Math.random() * this.#spreadMs))
+    else this.#later(words, delayMs)
+  }
+
+  /** Refused credentials: worth another try only if there are others. */
+  #askAgain(words: string): void {
+    if (typeof this.#options.params !== 'function') return this.#finish(unauthorized(words), words)
+    this.#refusedParams = this.#params
+    this.#later(words, this.#backoff.next())
+  }
+
+  isWaiting(): boolean {
+    return this.#calls.unanswered > 0
+  }
+
+  result(id: number, value: unknown, rich: unknown): void {
+    this.#calls.byId(id)?.result(value, rich)
+  }
+
+  error: LineHost['error'] = (id, ...rest) => this.#calls.byId(id)?.error(...rest)
+
+  accept(id: number, stream: number, position: string | undefined): void {
+    const call = this.#calls.byId(id)
+    if (call) this.#calls.accepted(call, stream, position)
+  }
+
+  item(stream: number, value: unknown, eventId: string | undefined, size: number, rich: unknown): void {
+    const call = this.#calls.byStream(stream)
+    if (call && !call.item(value, eventId, size, rich)) throw overCredit()
+  }
+
+  gap(stream: number, reason: string): void {
+    this.#calls.byStream(stream)?.missing(reason)
+  }
+
+  end(id: number): void {
+    this.#calls.byId(id)?.end()
+  }
+
+  goaway(drainMs: number, reason: string): void {
+    this.#calls.hold()
+    this.#emitter.emit('goaway', { drainMs, reason })
+  }
+
+  // ── State ──────────────────────────────────────────────────────────────────
+
+  #later(reason: string, delayMs: number): void {
+    this.#retry = setTimeout(() => this.#try(), delayMs)
+    this.#change('waiting', reason, Date.now() + delayMs)
+  }
+
+  /** Ends everything; nothing is tried until `connect()`. */
+  #finish(error: RpcError, reason: string | undefined): void {
+    this.#attempt++
+    clearTimeout(this.#retry)
+    this.#undoWake?.()
+    this.#undoWake = undefined
+    this.refusal = error
+    this.#refusedParams = undefined
+    this.#broken = 0
+    this.#backoff.attempt = 0
+    this.#change('closed', reason)
+    this.#opening?.reject(error)
+    this.#opening = undefined
+    this.#calls.failAll((call) => call.failure(error.code, error.message))
+    this.#calls.lost()
+  }
+
+  #change(status: ConnectionState['status'], reason: string | undefined, nextAttemptAt?: number): void {
+    this.#state = Object.freeze({ status, attempt: this.#backoff.attempt, nextAttemptAt, reason })
+    this.#emitter.emit('change', this.#state)
+  }
+}
+
+function makeOpening(): Opening {
+  let resolve!: () => void
+  let reject!: (error: RpcError) => void
+  const promise = new Promise<void>((onOpen, onRefused) => {
+    resolve = onOpen
+    reject = onRefused
+  })
+  // Whoever does not await connect() watches the state instead.
+  promise.catch(() => {})
+  return { promise, resolve, reject }
+}
+
+/** 128 random bits, base64url: the session's name can't be guessed. */
+function randomName(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16))
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .slice(0, 22)
+}

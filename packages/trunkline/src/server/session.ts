@@ -1,0 +1,199 @@
+// What a client has going at the server: its calls and streams, by id. Speaks through the connection it is given.
+// Does not read frames and does not know the socket, so that it can outlive one.
+import { Deadlines } from '../protocol/deadlines.ts'
+import { refuse } from '../protocol/decode.ts'
+import type { RpcError } from '../protocol/error.ts'
+import { encodeAccept, encodeError, type Hello, OPEN, type OpenOptions } from '../protocol/messages.ts'
+import { decodeValue } from '../protocol/values.ts'
+import { type CallHost, ServerCall } from './call.ts'
+import { describeFailure, refusal } from './failure.ts'
+import { feedOf } from './feed.ts'
+import type { Connection } from './handler.ts'
+import type { Operation } from './operation.ts'
+import type { ServerCore } from './server.ts'
+import { FedStream, PulledStream, type ServerStream, type StreamHost } from './stream.ts'
+
+/** The connection, as its session sees it. */
+export interface SessionLine extends Connection {
+  /** The socket is behind: sources rest until it has caught up. */
+  readonly isResting: boolean
+  send(message: string): void
+  /** Behind `send` in a batch, and in order among each other. */
+  sendStream(message: string): void
+}
+
+export class ServerSession implements CallHost, StreamHost {
+  readonly context: unknown
+  readonly messageBytes: number
+  readonly deadlines: Deadlines
+  readonly #core: ServerCore
+  readonly #line: SessionLine
+  readonly #hello: Required<Hello>
+  readonly #calls = new Map<number, ServerCall>()
+  readonly #streams = new Map<number, ServerStream>()
+  #lastId = 0
+
+  constructor(core: ServerCore, line: SessionLine, hello: Required<Hello>, context: unknown) {
+    this.#core = core
+    this.#line = line
+    this.#hello = hello
+    this.context = context
+    this.messageBytes = core.messageBytes
+    this.deadlines = new Deadlines(() => this.#calls.values())
+  }
+
+  get handle(): Connection {
+    return this.#line
+  }
+
+  get openCalls(): number {
+    return this.#calls.size
+  }
+
+  get openStreams(): number {
+    return this.#streams.size
+  }
+
+  get isResting(): boolean {
+    return this.#line.isResting
+  }
+
+  // ── From the wire ──────────────────────────────────────────────────────────
+
+  open(id: number, path: string, input: unknown, options: OpenOptions, rich: unknown, now: number): void {
+    if (id <= this.#lastId) throw refuse(OPEN, `id ${id} is not above the last, ${this.#lastId}`)
+    this.#lastId = id
+    const operation = this.#core.operations.get(path)
+    if (!operation) return this.#turnAway(id, refusal.notFound(path), undefined)
+    const full = this.#refusalFor(operation)
+    if (full) return this.#turnAway(id, full, operation)
+    if (options.repeat && !isRepeatable(operation)) return this.#turnAwayRepeat(id)
+    let decoded = input
+    try {
+      if (rich !== undefined) decoded = decodeValue(input, rich)
+    } catch (error) {
+      return this.#turnAway(id, refusal.unreadable(error as Error), operation)
+    }
+    const limitMs = Math.min(options.timeoutMs ?? this.#hello.timeoutMs, this.#core.settings.limits.timeoutMs)
+    const call = new ServerCall(this, id, operation, options, now + limitMs)
+    this.#calls.set(id, call)
+    this.deadlines.watch(call.deadline, now)
+    call.run(decoded)
+  }
+
+  cancel(id: number): void {
+    const stream = this.#streams.get(id)
+    const call = this.#calls.get(id)
+    this.#streams.delete(id)
+    this.#calls.delete(id)
+    stream?.cancel()
+    call?.abort()
+  }
+
+  /** Of a stream that is not accepted yet there is nothing to raise: its first credit came with its `open`. */
+  credit(id: number, items: number, bytes: number): void {
+    this.#streams.get(id)?.credit(items, bytes)
+  }
+
+  /** The socket has caught up. */
+  wake(): void {
+    for (const stream of this.#streams.values()) stream.wake()
+  }
+
+  /** Nobody will come for the answers any more. Safe to call twice. */
+  end(): void {
+    this.deadlines.stop()
+    const open = [...this.#streams.values()]
+    const calls = [...this.#calls.values()]
+    this.#streams.clear()
+    this.#calls.clear()
+    for (const stream of open) stream.cancel()
+    for (const call of calls) call.abort()
+  }
+
+  // ── For calls and streams ──────────────────────────────────────────────────
+
+  answer(call: ServerCall, text: string): void {
+    this.#calls.delete(call.id)
+    this.#line.send(text)
+  }
+
+  sendStream(text: string): void {
+    this.#line.sendStream(text)
+  }
+
+  accept(call: ServerCall, source: unknown): void {
+    const feed = feedOf(source)
+    if (call.isOver) return disposeSource(source, feed)
+    if (!feed && !isAsyncIterable(source)) {
+      return call.fail(
+        new TypeError(`the handler of "${call.operation.path}" must return an async iterable, got ${typeof source}`),
+      )
+    }
+    this.#calls.delete(call.id)
+    const number = this.#streamNumber(call.operation, feed?.topic)
+    const credit = call.options.credit ?? this.#hello.credit
+    const stream = feed
+      ? new FedStream(this, call, number, credit, feed)
+      : new PulledStream(this, call, number, credit, source as AsyncIterable<unknown>)
+    this.#streams.set(call.id, stream)
+    this.sendStream(encodeAccept(call.id, number, feed?.position))
+    stream.start()
+  }
+
+  endStream(stream: ServerStream): void {
+    this.#streams.delete(stream.call.id)
+  }
+
+  report(error: unknown, operation: Operation): void {
+    this.#core.report(error, operation, this.context)
+  }
+
+  #refusalFor(operation: Operation): RpcError | undefined {
+    if (this.#core.isDraining) return refusal.shuttingDown()
+    const { calls, streams } = this.#core.settings.limits
+    if (this.#calls.size >= calls) return refusal.tooManyCalls(calls)
+    if (operation.procedure.kind === 'subscription' && this.#streams.size >= streams)
+      return refusal.tooManyStreams(streams)
+    return undefined
+  }
+
+  /** Refuses a call that has not run. */
+  #turnAway(id: number, error: RpcError, operation: Operation | undefined): void {
+    const failure = describeFailure(error, operation, false)
+    // Only errors of a contract have data that is checked, and this is none.
+    if (failure instanceof Promise) return
+    this.#line.send(encodeError(id, failure, operation?.procedure.kind === 'subscription'))
+  }
+
+  #turnAwayRepeat(id: number): void {
+    const message = 'The connection was lost before the answer; whether the call has run is not known'
+    this.#line.send(encodeError(id, { code: 'CONNECTION_LOST', message, delivery: 'unknown', data: undefined }, false))
+  }
+
+  /** Subscriptions of one topic share a number, so that their items' bytes are equal; on one connection each has its own. */
+  #streamNumber(operation: Operation, topic: object | undefined): number {
+    const shared = topic && this.#core.sharedStreamNumber(operation, topic)
+    if (shared === undefined) return this.#core.nextStreamNumber()
+    for (const stream of this.#streams.values()) if (stream.number === shared) return this.#core.nextStreamNumber()
+    return shared
+  }
+}
+
+function isRepeatable({ procedure }: Operation): boolean {
+  return procedure.kind !== 'mutation' || procedure.idempotent
+}
+
+function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator] === 'function'
+  )
+}
+
+/** A source that came too late: its caller has gone while the handler was getting it. */
+function disposeSource(source: unknown, feed: { close(): void } | undefined): void {
+  if (feed) feed.close()
+  else if (isAsyncIterable(source)) Promise.resolve(source[Symbol.asyncIterator]().return?.()).catch(() => {})
+}
