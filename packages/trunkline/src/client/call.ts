@@ -5,6 +5,7 @@ import { type Expiring, maxTimerMs } from '../protocol/deadlines.ts'
 import { type Delivery, RpcError } from '../protocol/error.ts'
 import { type ErrorDetails, encodeBareOpen, encodeOpen, type OpenOptions } from '../protocol/messages.ts'
 import { decodeValue, type Payload } from '../protocol/values.ts'
+import { callBack } from './state.ts'
 import { ClientSubscription, type SubscriptionHost } from './subscription.ts'
 
 /** The client, as its calls see it. */
@@ -195,7 +196,7 @@ export class ClientCall implements Expiring, SubscriptionHost {
     this.#host.gap(gap)
     const { onGap } = this.#options
     if (onGap === 'error') return true
-    onGap?.(gap)
+    if (onGap) callBack(() => onGap(gap))
     return false
   }
 

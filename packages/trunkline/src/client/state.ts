@@ -35,14 +35,18 @@ export class Emitter {
 
   emit<Name extends keyof ConnectionEvents>(name: Name, payload: ConnectionEvents[Name]): void {
     for (const listener of [...(this.#listeners.get(name) ?? [])]) {
-      try {
-        listener(payload as never)
-      } catch (error) {
-        // A listener's mistake is nobody's failure here, and must not be lost either.
-        queueMicrotask(() => {
-          throw error
-        })
-      }
+      callBack(() => listener(payload as never))
     }
+  }
+}
+
+/** Runs a function of the user's: its mistake is nobody's failure here, and must not be lost either. */
+export function callBack(run: () => void): void {
+  try {
+    run()
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error
+    })
   }
 }

@@ -97,11 +97,9 @@ export function refuse(type: number, what: string): FrameRefusal {
 
 /** A refusal of a message that this end may not be sent, or that has no such number. */
 export function refuseType(type: unknown): FrameRefusal {
-  const name = typeof type === 'number' ? names[type] : undefined
-  return new FrameRefusal(
-    4000,
-    name ? `${name}: may not be sent to this end` : `unknown message type ${JSON.stringify(type)}`.slice(0, 60),
-  )
+  if (typeof type !== 'number') return new FrameRefusal(4000, 'a message begins with its number')
+  const name = names[type]
+  return new FrameRefusal(4000, name ? `${name}: may not be sent to this end` : `unknown message type ${type}`)
 }
 
 export function isCount(value: unknown): value is number {
