@@ -1,8 +1,10 @@
 // The door `trunkline/client` in Node: the same client on `ws`, which is faster than the global WebSocket and there in Node 20.
+import type { Writable } from 'node:stream'
 import { WebSocket } from 'ws'
 import { type Client, createClientOn } from '../client/client.ts'
 import type { ClientOptions } from '../client/options.ts'
 import { type ClientSocket, type Platform, type SocketHandlers, webPlatform } from '../client/platform.ts'
+import { MaskedFrameBuilder } from './frame.ts'
 
 export type { ReconnectOptions } from '../client/backoff.ts'
 export type { Client } from '../client/client.ts'
@@ -50,7 +52,12 @@ const nodePlatform: Platform = {
 
 function connect(url: string, protocol: string, handlers: SocketHandlers): ClientSocket {
   const socket = new WebSocket(url, protocol, { perMessageDeflate: false, maxPayload })
+  const frames = new MaskedFrameBuilder()
+  let stream: Writable | undefined
   let failure = ''
+  socket.on('upgrade', (response) => {
+    stream = response.socket
+  })
   socket.on('open', () => handlers.open())
   socket.on('message', (data: Buffer, isBinary: boolean) => {
     if (isBinary) handlers.binary()
@@ -65,7 +72,9 @@ function connect(url: string, protocol: string, handlers: SocketHandlers): Clien
     get bufferedAmount() {
       return socket.bufferedAmount
     },
-    send: (text) => socket.send(text),
+    send(text) {
+      if (socket.readyState === socket.OPEN) stream?.write(frames.build(text))
+    },
     close(code, reason) {
       socket.close(code, reason)
     },

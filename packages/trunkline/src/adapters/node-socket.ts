@@ -1,48 +1,8 @@
-// A `ws` socket as the server's ServerSocket. Text frames are built here and written to the TCP socket in one piece:
-// `ws` writes header and payload apart, and builds a broadcast's frame once for each receiver.
+// A `ws` socket as the server's ServerSocket. Text frames go to the TCP socket in one piece, past `ws`. Knows no message.
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { ServerSocket, SocketEvents } from '../server/socket.ts'
-
-/** The last frame built: a broadcast sends one string to many sockets, one after the other. */
-export class FrameBuilder {
-  #text = ''
-  #frame: Buffer = Buffer.alloc(0)
-
-  /** A text frame of a server: final, unmasked (RFC 6455 section 5.2). The buffer may be written many times and must not be changed. */
-  build(text: string): Buffer {
-    if (text === this.#text) return this.#frame
-    const frame = buildTextFrame(text)
-    // A frame that can't be a broadcast's item is not worth holding on to.
-    if (text.length <= maxKeptLength) {
-      this.#text = text
-      this.#frame = frame
-    }
-    return frame
-  }
-}
-
-const maxKeptLength = 64 * 1024
-const finalText = 0x81
-
-function buildTextFrame(text: string): Buffer {
-  const length = Buffer.byteLength(text)
-  const headLength = length < 126 ? 2 : length < 65_536 ? 4 : 10
-  const frame = Buffer.allocUnsafe(headLength + length)
-  frame[0] = finalText
-  if (headLength === 2) {
-    frame[1] = length
-  } else if (headLength === 4) {
-    frame[1] = 126
-    frame.writeUInt16BE(length, 2)
-  } else {
-    frame[1] = 127
-    frame.writeUInt32BE(0, 2)
-    frame.writeUInt32BE(length, 6)
-  }
-  frame.write(text, headLength)
-  return frame
-}
+import type { FrameBuilder } from './frame.ts'
 
 /** Unsent bytes above which pings go unanswered: whoever floods and does not read gets no more queued for it. */
 const maxPongBacklog = 64 * 1024

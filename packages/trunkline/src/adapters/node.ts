@@ -16,7 +16,8 @@ import {
   type ServerStats,
 } from '../server/server.ts'
 import type { UpgradeRequest } from '../server/socket.ts'
-import { FrameBuilder, NodeSocket } from './node-socket.ts'
+import { FrameBuilder } from './frame.ts'
+import { NodeSocket } from './node-socket.ts'
 import { isLoopback, judgeUpgrade, pathOf, selectProtocol, type UpgradeRules, writeRefusal } from './upgrade.ts'
 
 /** Where upgrades are taken, and from whom. */

@@ -40,6 +40,8 @@ export class ClientCall implements Expiring, SubscriptionHost {
   #reject!: (error: unknown) => void
   #lastEventId: string | undefined
   #reopensWhenRead = false
+  /** It was accepted before, on another connection. */
+  #isContinued = false
   /** Listens to the signal, if there is one. */
   #abort: (() => void) | undefined
 
@@ -126,6 +128,7 @@ export class ClientCall implements Expiring, SubscriptionHost {
     this.stream = stream
     this.deadline = Number.POSITIVE_INFINITY
     this.#lastEventId ??= position
+    this.#isContinued = this.subscription !== undefined
     if (this.subscription) return
     this.subscription = new ClientSubscription(this)
     this.#resolve(this.subscription)
@@ -144,6 +147,8 @@ export class ClientCall implements Expiring, SubscriptionHost {
   }
 
   missing(reason: string): void {
+    // A repeat of an `open` whose `accept` never came: there was nothing yet that events could be missing from.
+    if (reason === 'source' && !this.#isContinued && this.#options.lastEventId === undefined) return
     this.subscription?.receiveGap({ path: this.path, reason: reason as Gap['reason'], lastEventId: this.#lastEventId })
   }
 

@@ -15,7 +15,7 @@ import {
   type OpenOptions,
   PING,
 } from '../protocol/messages.ts'
-import { Outbox } from '../protocol/outbox.ts'
+import { Outbox, type OutboxHost } from '../protocol/outbox.ts'
 import { readAtServer, type ServerReceiver } from '../protocol/read-at-server.ts'
 import { Authentication } from './authentication.ts'
 import type { Connection } from './handler.ts'
@@ -32,7 +32,7 @@ const giveUpAtBytes = 16 * 1024 * 1024
 /** What a stranger may have the server hold before it is known (PROTOCOL.md section 3), in UTF-16 units. */
 const maxUnauthenticated = 64 * 1024
 
-export class ServerConnection implements ServerReceiver, SocketEvents, Connection, SessionLine {
+export class ServerConnection implements ServerReceiver, SocketEvents, OutboxHost, Connection, SessionLine {
   readonly id: string
   principal: string | undefined
   isResting = false
@@ -57,11 +57,7 @@ export class ServerConnection implements ServerReceiver, SocketEvents, Connectio
     this.#socket = socket
     this.id = id
     this.lastReceivedAt = this.lastSentAt = performance.now()
-    this.#outbox = new Outbox({
-      schedule: (outbox) => core.schedule(outbox),
-      write: (text, counted) => this.#write(text, counted),
-      joinStreams: (messages) => core.joinStreams(messages),
-    })
+    this.#outbox = new Outbox(this)
     this.#authentication = new Authentication(core.settings, request, {
       passed: (context, principal) => this.#welcome(context, principal),
       refused: (code, reason) => this.close(code, reason),
@@ -145,7 +141,7 @@ export class ServerConnection implements ServerReceiver, SocketEvents, Connectio
   ping(_received: number, sent: number): void {
     if (!this.#session) throw refuse(PING, 'before welcome')
     this.#checkSequence(sent)
-    this.#write(encodePong(this.#received, this.#sent), false)
+    this.write(encodePong(this.#received, this.#sent), false)
   }
 
   pong(_received: number, sent: number): void {
@@ -163,14 +159,33 @@ export class ServerConnection implements ServerReceiver, SocketEvents, Connectio
     if (this.#phase === 'open') this.#outbox.pushStream(message)
   }
 
+  // ── For its outbox ─────────────────────────────────────────────────────────
+
+  schedule(outbox: Outbox): void {
+    this.#core.schedule(outbox)
+  }
+
+  joinStreams(messages: string[]): string {
+    return this.#core.joinStreams(messages)
+  }
+
+  write(text: string, counted: boolean): void {
+    if (this.#phase === 'closed') return
+    if (counted) this.#sent++
+    this.lastSentAt = performance.now()
+    this.#socket.send(text)
+    const buffered = this.#socket.bufferedAmount
+    if (buffered >= restAtBytes) this.#relieve(buffered)
+  }
+
   // ── Life ───────────────────────────────────────────────────────────────────
 
   sendPing(): void {
-    this.#write(encodePing(this.#received, this.#sent), false)
+    this.write(encodePing(this.#received, this.#sent), false)
   }
 
   sendGoaway(drainMs: number): void {
-    if (this.#phase === 'open') this.#write(encodeGoaway(drainMs, 'the server is shutting down'), false)
+    if (this.#phase === 'open') this.write(encodeGoaway(drainMs, 'the server is shutting down'), false)
   }
 
   disconnect(reason = 'disconnected by the server'): void {
@@ -208,7 +223,7 @@ export class ServerConnection implements ServerReceiver, SocketEvents, Connectio
     this.principal = principal
     this.#session = new ServerSession(this.#core, this, this.#hello as Required<Hello>, context)
     this.#hello = undefined
-    this.#write(encodeWelcome(this.#core.welcomeFor(this.id)), false)
+    this.write(encodeWelcome(this.#core.welcomeFor(this.id)), false)
     const held = this.#held
     this.#held = []
     for (const frame of held) this.text(frame)
@@ -235,15 +250,6 @@ export class ServerConnection implements ServerReceiver, SocketEvents, Connectio
   #checkSequence(sent: number): void {
     if (sent === this.#received) return
     throw new FrameRefusal(closeCode.sequenceBroken, `${sent} frames sent, ${this.#received} received`)
-  }
-
-  #write(text: string, counted: boolean): void {
-    if (this.#phase === 'closed') return
-    if (counted) this.#sent++
-    this.lastSentAt = performance.now()
-    this.#socket.send(text)
-    const buffered = this.#socket.bufferedAmount
-    if (buffered >= restAtBytes) this.#relieve(buffered)
   }
 
   #relieve(buffered: number): void {

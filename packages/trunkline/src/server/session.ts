@@ -3,7 +3,7 @@
 import { Deadlines } from '../protocol/deadlines.ts'
 import { refuse } from '../protocol/decode.ts'
 import type { RpcError } from '../protocol/error.ts'
-import { encodeAccept, encodeError, type Hello, OPEN, type OpenOptions } from '../protocol/messages.ts'
+import { type CreditPair, encodeAccept, encodeError, type Hello, OPEN, type OpenOptions } from '../protocol/messages.ts'
 import { decodeValue } from '../protocol/values.ts'
 import { type CallHost, ServerCall } from './call.ts'
 import { describeFailure, refusal } from './failure.ts'
@@ -28,7 +28,8 @@ export class ServerSession implements CallHost, StreamHost {
   readonly deadlines: Deadlines
   readonly #core: ServerCore
   readonly #line: SessionLine
-  readonly #hello: Required<Hello>
+  readonly #usualMs: number
+  readonly #usualCredit: CreditPair
   readonly #calls = new Map<number, ServerCall>()
   readonly #streams = new Map<number, ServerStream>()
   #lastId = 0
@@ -36,7 +37,8 @@ export class ServerSession implements CallHost, StreamHost {
   constructor(core: ServerCore, line: SessionLine, hello: Required<Hello>, context: unknown) {
     this.#core = core
     this.#line = line
-    this.#hello = hello
+    this.#usualMs = hello.timeoutMs
+    this.#usualCredit = hello.credit
     this.context = context
     this.messageBytes = core.messageBytes
     this.deadlines = new Deadlines(() => this.#calls.values())
@@ -74,7 +76,7 @@ export class ServerSession implements CallHost, StreamHost {
     } catch (error) {
       return this.#turnAway(id, refusal.unreadable(error as Error), operation)
     }
-    const limitMs = Math.min(options.timeoutMs ?? this.#hello.timeoutMs, this.#core.settings.limits.timeoutMs)
+    const limitMs = Math.min(options.timeoutMs ?? this.#usualMs, this.#core.settings.limits.timeoutMs)
     const call = new ServerCall(this, id, operation, options, now + limitMs)
     this.#calls.set(id, call)
     this.deadlines.watch(call.deadline, now)
@@ -132,7 +134,7 @@ export class ServerSession implements CallHost, StreamHost {
     }
     this.#calls.delete(call.id)
     const number = this.#streamNumber(call.operation, feed?.topic)
-    const credit = call.options.credit ?? this.#hello.credit
+    const credit = call.options.credit ?? this.#usualCredit
     const stream = feed
       ? new FedStream(this, call, number, credit, feed)
       : new PulledStream(this, call, number, credit, source as AsyncIterable<unknown>)
