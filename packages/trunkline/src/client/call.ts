@@ -1,5 +1,5 @@
 // One call at the client, from the moment it was made until it settles; a subscription lives on in it until it ends.
-// Lives across connections. Knows how to speak on a line it is given; does not know when there is one.
+// Lives across connections. Knows how to say itself on a line; does not know when there is one.
 import type { Gap, SubscribeOptions } from '../contract/client-types.ts'
 import { type Expiring, maxTimerMs } from '../protocol/deadlines.ts'
 import { type Delivery, RpcError } from '../protocol/error.ts'
@@ -18,6 +18,13 @@ export interface CallHost {
   gap(gap: Gap): void
 }
 
+/** Options of a call as the client keeps them. */
+export interface KeptOptions extends SubscribeOptions {
+  /** Told when the call turns out to be a stream that was refused. */
+  onStreamRefused?: () => void
+}
+
+// Kept small, since each call makes one: what only a stream needs is in its subscription.
 export class ClientCall implements Expiring, SubscriptionHost {
   id = 0
   readonly path: string
@@ -27,39 +34,25 @@ export class ClientCall implements Expiring, SubscriptionHost {
   /** The line it was first written on: from then on, whether it has run is no longer for this end to say. */
   firstLine: object | undefined
   isSettled = false
-  /** The line's number of the stream. */
-  stream = 0
   subscription: ClientSubscription | undefined
-  /** Told when the call turns out to be a stream that was refused. */
-  onStreamRefused: (() => void) | undefined
   /** The promise the caller holds. */
   readonly promise: Promise<unknown>
   readonly #host: CallHost
-  readonly #options: SubscribeOptions
+  readonly #options: KeptOptions
   #resolve!: (value: unknown) => void
   #reject!: (error: unknown) => void
-  #lastEventId: string | undefined
-  #reopensWhenRead = false
-  /** It was accepted before, on another connection. */
-  #isContinued = false
-  /** Listens to the signal, if there is one. */
-  #abort: (() => void) | undefined
 
-  constructor(host: CallHost, path: string, input: Payload | undefined, options: SubscribeOptions, deadline: number) {
+  constructor(host: CallHost, path: string, input: Payload | undefined, options: KeptOptions, deadline: number) {
     this.#host = host
     this.path = path
     this.input = input
     this.deadline = deadline
     this.#options = options
-    this.#lastEventId = options.lastEventId
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
     })
-    if (options.signal) {
-      this.#abort = () => this.cancel()
-      options.signal.addEventListener('abort', this.#abort)
-    }
+    options.signal?.addEventListener('abort', this)
   }
 
   get wasSent(): boolean {
@@ -82,20 +75,26 @@ export class ClientCall implements Expiring, SubscriptionHost {
   /** Undefined where there is nothing to say, as for most calls. */
   #openOptions(now: number, usualMs: number): OpenOptions | undefined {
     const { meta, idempotencyKey } = this.#options
+    const lastEventId = this.#lastEventId
     // A subscription that is opened again gets the client's usual time to be accepted.
     const left = this.deadline === Number.POSITIVE_INFINITY ? usualMs : this.deadline - now
     // A few milliseconds between the call and its frame are no reason to send a number along.
     const isUsual = Math.abs(left - usualMs) <= 50
-    if (isUsual && !meta && idempotencyKey === undefined && !this.firstLine && this.#lastEventId === undefined)
+    if (isUsual && !meta && idempotencyKey === undefined && !this.firstLine && lastEventId === undefined)
       return undefined
     const options: OpenOptions = {}
     if (!isUsual) options.timeoutMs = Math.max(1, Math.round(Math.min(left, maxTimerMs)))
     if (meta) options.meta = meta
     if (idempotencyKey !== undefined) options.key = idempotencyKey
     if (this.wasSent) options.repeat = true
-    if (this.#lastEventId !== undefined) options.lastEventId = this.#lastEventId
+    if (lastEventId !== undefined) options.lastEventId = lastEventId
     if (this.subscription) options.credit = this.subscription.reopen()
     return options
+  }
+
+  /** What a stream continues behind. */
+  get #lastEventId(): string | undefined {
+    return this.subscription ? this.subscription.lastEventId : this.#options.lastEventId
   }
 
   // ── From the wire ──────────────────────────────────────────────────────────
@@ -110,12 +109,8 @@ export class ClientCall implements Expiring, SubscriptionHost {
   }
 
   error(code: string, message: string, details: ErrorDetails, data: unknown, rich: unknown): void {
-    if (code === 'SLOW_CONSUMER' && this.subscription && this.#lastEventId !== undefined) {
-      // It goes on from here once the loop has caught up; nobody needs to know.
-      this.#reopensWhenRead = true
-      if (this.subscription.size === 0) this.drained()
-      return
-    }
+    // It goes on behind the last event once the loop has caught up; nobody needs to know.
+    if (code === 'SLOW_CONSUMER' && this.subscription?.pause()) return
     try {
       const error = new RpcError(code, { message, data: decodeValue(data, rich), delivery: details.delivery })
       this.fail(error, false, details.stream)
@@ -125,21 +120,19 @@ export class ClientCall implements Expiring, SubscriptionHost {
   }
 
   accept(stream: number, position: string | undefined): void {
-    this.stream = stream
     this.deadline = Number.POSITIVE_INFINITY
-    this.#lastEventId ??= position
-    this.#isContinued = this.subscription !== undefined
-    if (this.subscription) return
-    this.subscription = new ClientSubscription(this)
+    if (this.subscription) return this.subscription.continue(stream)
+    this.subscription = new ClientSubscription(this, stream, this.#options.lastEventId ?? position)
     this.#resolve(this.subscription)
   }
 
   /** False when the item breaks the protocol. */
   item(value: unknown, id: string | undefined, size: number, rich: unknown): boolean {
-    if (id !== undefined) this.#lastEventId = id
-    if (rich === undefined) return this.subscription?.receive(value, id, size) ?? false
+    const { subscription } = this
+    if (!subscription) return false
+    if (rich === undefined) return subscription.receive(value, id, size)
     try {
-      return this.subscription?.receive(decodeValue(value, rich), id, size) ?? false
+      return subscription.receive(decodeValue(value, rich), id, size)
     } catch (error) {
       this.#broken(error)
       return true
@@ -147,9 +140,14 @@ export class ClientCall implements Expiring, SubscriptionHost {
   }
 
   missing(reason: string): void {
+    const { subscription } = this
     // A repeat of an `open` whose `accept` never came: there was nothing yet that events could be missing from.
-    if (reason === 'source' && !this.#isContinued && this.#options.lastEventId === undefined) return
-    this.subscription?.receiveGap({ path: this.path, reason: reason as Gap['reason'], lastEventId: this.#lastEventId })
+    if (reason === 'source' && !subscription?.isContinued && this.#options.lastEventId === undefined) return
+    subscription?.receiveGap({
+      path: this.path,
+      reason: reason as Gap['reason'],
+      lastEventId: subscription.lastEventId,
+    })
   }
 
   end(): void {
@@ -162,10 +160,10 @@ export class ClientCall implements Expiring, SubscriptionHost {
   /** Ends it with an error; `isStream` when the caller may not have looked at its promise, being about to iterate. */
   fail(error: unknown, tell: boolean, isStream = false): void {
     if (this.isSettled) return
-    if (this.subscription) this.subscription.end(error)
+    this.subscription?.end(error)
     if (isStream) {
       this.promise.catch(() => {})
-      this.onStreamRefused?.()
+      this.#options.onStreamRefused?.()
     }
     this.#reject(error)
     this.#close(tell)
@@ -187,10 +185,15 @@ export class ClientCall implements Expiring, SubscriptionHost {
     this.fail(error, true)
   }
 
+  /** Its signal has aborted: an object as a listener costs no closure. */
+  handleEvent(): void {
+    this.cancel()
+  }
+
   // ── For its subscription ───────────────────────────────────────────────────
 
   credit(items: number, bytes: number): void {
-    if (!this.#reopensWhenRead) this.#host.credit(this, items, bytes)
+    this.#host.credit(this, items, bytes)
   }
 
   unsubscribe(): void {
@@ -205,9 +208,7 @@ export class ClientCall implements Expiring, SubscriptionHost {
     return false
   }
 
-  drained(): void {
-    if (!this.#reopensWhenRead) return
-    this.#reopensWhenRead = false
+  reopen(): void {
     if (!this.isSettled) this.#host.reopen(this)
   }
 
@@ -225,7 +226,7 @@ export class ClientCall implements Expiring, SubscriptionHost {
   #close(tell: boolean): void {
     if (this.isSettled) return
     this.isSettled = true
-    if (this.#abort) this.#options.signal?.removeEventListener('abort', this.#abort)
+    this.#options.signal?.removeEventListener('abort', this)
     this.#host.settled(this, tell)
   }
 }

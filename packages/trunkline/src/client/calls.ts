@@ -112,8 +112,8 @@ export class Calls implements CallHost {
   }
 
   accepted(call: ClientCall, stream: number, position: string | undefined): void {
-    this.#streams.set(stream, call)
     call.accept(stream, position)
+    this.#streams.set(stream, call)
     this.#writeWaiting()
   }
 
@@ -146,7 +146,8 @@ export class Calls implements CallHost {
   }
 
   #forgetStream(call: ClientCall): void {
-    if (this.#streams.get(call.stream) === call) this.#streams.delete(call.stream)
+    const number = call.subscription?.number
+    if (number !== undefined && this.#streams.get(number) === call) this.#streams.delete(number)
   }
 
   #wait(call: ClientCall): void {

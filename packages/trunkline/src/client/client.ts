@@ -3,7 +3,7 @@ import type { RouterClient, SubscribeOptions } from '../contract/client-types.ts
 import { maxTimerMs } from '../protocol/deadlines.ts'
 import { RpcError } from '../protocol/error.ts'
 import { encodeValue, type Payload } from '../protocol/values.ts'
-import { ClientCall } from './call.ts'
+import { ClientCall, type KeptOptions } from './call.ts'
 import { Calls } from './calls.ts'
 import { type ClientConnection, ManagedConnection } from './connection.ts'
 import { runMiddleware } from './middleware.ts'
@@ -58,7 +58,7 @@ class CallStarter {
     this.#usualMs = usualMs
   }
 
-  start(path: string, input: unknown, options: SubscribeOptions): ClientCall {
+  start(path: string, input: unknown, options: KeptOptions): ClientCall {
     const now = performance.now()
     const timeoutMs = options.timeoutMs === undefined ? this.#usualMs : requireTimeout(options.timeoutMs)
     let payload: Payload | undefined

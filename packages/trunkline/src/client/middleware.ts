@@ -1,6 +1,6 @@
 // Client middleware: functions around a call. Does not know lines or sockets.
 import type { SubscribeOptions } from '../contract/client-types.ts'
-import type { ClientCall } from './call.ts'
+import type { ClientCall, KeptOptions } from './call.ts'
 import type { ClientMiddleware } from './options.ts'
 import { type Pending, toPending } from './pending.ts'
 
@@ -12,7 +12,7 @@ export function runMiddleware(
   path: string,
   input: unknown,
   options: SubscribeOptions,
-  start: (options: SubscribeOptions) => ClientCall,
+  start: (options: KeptOptions) => ClientCall,
 ): Pending {
   const controller = new AbortController()
   const signal = options.signal ? AbortSignal.any([options.signal, controller.signal]) : controller.signal
@@ -22,10 +22,9 @@ export function runMiddleware(
       const next = (more?: { meta: Meta }): Promise<unknown> => run(index + 1, { ...meta, ...more?.meta })
       return middleware({ path, input, call: { meta }, signal: options.signal, next })
     }
-    const call = start({ ...options, meta, signal })
     // A refused subscription keeps its error for whoever iterates it, through every layer.
-    call.onStreamRefused = () => outcome.catch(() => {})
-    return call.promise
+    const onStreamRefused = (): void => void outcome.catch(() => {})
+    return start({ ...options, meta, signal, onStreamRefused }).promise
   }
   const outcome: Promise<unknown> = run(0, options.meta ?? {})
   return toPending(outcome, { cancel: () => controller.abort() })

@@ -13,8 +13,8 @@ export interface SubscriptionHost {
   unsubscribe(): void
   /** Tells the consumer of missing events; true when it wants to end. */
   gap(gap: Gap): boolean
-  /** Everything received was read. */
-  drained(): void
+  /** Opens the stream once more, under a new id. */
+  reopen(): void
 }
 
 interface Received {
@@ -34,6 +34,12 @@ const done = { done: true, value: undefined } as const
 
 export class ClientSubscription implements Subscription<unknown>, AsyncIterator<unknown, void, undefined> {
   processedId: string | undefined
+  /** The line's number of the stream. */
+  number: number
+  /** The last event received, or where the source was when it accepted: what a reopening continues behind. */
+  lastEventId: string | undefined
+  /** It was accepted before, on another connection. */
+  isContinued = false
   readonly #host: SubscriptionHost
   /** Read from `#head` on; what was read is let go at once. */
   #buffer: (Received | undefined)[] = []
@@ -50,9 +56,13 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
   #consumedBytes = 0
   #isOver = false
   #failure: unknown
+  /** The server has ended it for being slow; it is opened again when all that came was read. */
+  #isPaused = false
 
-  constructor(host: SubscriptionHost) {
+  constructor(host: SubscriptionHost, number: number, lastEventId: string | undefined) {
     this.#host = host
+    this.number = number
+    this.lastEventId = lastEventId
   }
 
   /** Items that wait to be read. */
@@ -66,6 +76,7 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
   receive(value: unknown, id: string | undefined, size: number): boolean {
     if (this.#isOver) return true
     if (this.#items >= this.#itemLimit || this.#bytes >= this.#byteLimit) return false
+    if (id !== undefined) this.lastEventId = id
     const bytes = size || nominalItemBytes
     this.#items++
     this.#bytes += bytes
@@ -96,10 +107,25 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
     this.end(failure)
   }
 
+  /** The server has ended it for being slow. False when it can't be continued, having no id. */
+  pause(): boolean {
+    if (this.lastEventId === undefined) return false
+    this.#isPaused = true
+    if (this.size === 0) this.#unpause()
+    return true
+  }
+
+  /** Accepted again. */
+  continue(number: number): void {
+    this.number = number
+    this.isContinued = true
+  }
+
   /** First credit of the stream when it is opened again: counts begin anew, and what still waits here is charged to it. */
   reopen(): CreditPair {
     let bytes = 0
     for (let index = this.#head; index < this.#buffer.length; index++) bytes += this.#buffer[index]?.bytes ?? 0
+    this.#isPaused = false
     this.#items = this.#bytes = 0
     this.#consumedItems = -this.size
     this.#consumedBytes = -bytes
@@ -155,6 +181,10 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
     this.#consumedItems++
     this.#consumedBytes += bytes
     if (this.#isOver) return
+    if (this.#isPaused) {
+      if (this.size === 0) this.#unpause()
+      return
+    }
     const isLow =
       this.#itemLimit - this.#consumedItems <= this.#window / 2 ||
       this.#byteLimit - this.#consumedBytes <= (this.#window / 2) * nominalItemBytes
@@ -162,7 +192,11 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
       if (this.size === 0) this.#window = Math.min(this.#window * 2, maxWindowBytes / nominalItemBytes)
       this.#host.credit(...this.#raise())
     }
-    if (this.size === 0) this.#host.drained()
+  }
+
+  #unpause(): void {
+    this.#isPaused = false
+    this.#host.reopen()
   }
 
   #raise(): CreditPair {
