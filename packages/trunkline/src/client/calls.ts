@@ -176,7 +176,13 @@ export class Calls implements CallHost {
       call.id = this.#nextId
       this.#nextId += 2
     }
-    const text = call.encode(now, this.#usualMs)
+    let text: string
+    try {
+      text = call.encode(now, this.#usualMs)
+    } catch (error) {
+      const message = `Invalid options of "${call.path}": ${(error as Error).message}`
+      return call.fail(new RpcError('BAD_REQUEST', { message, delivery: 'not-run' }), false)
+    }
     if (text.length > this.#limits.messageBytes) {
       const message = `The input of "${call.path}" is larger than the ${this.#limits.messageBytes} bytes the server takes`
       return call.fail(new RpcError('TOO_LARGE', { message, delivery: 'not-run' }), false)

@@ -62,6 +62,7 @@ export class ManagedConnection implements ClientConnection, LineHost {
   /** What new calls get while the connection is closed. */
   refusal: RpcError | undefined
   #opening: Opening | undefined
+  #closing: Promise<void> | undefined
   #whenClosed: (() => void) | undefined
   #params = ''
   /** The params that were refused, to see whether asking again gives others. */
@@ -105,7 +106,12 @@ export class ManagedConnection implements ClientConnection, LineHost {
     return promise
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    if (this.#state.status !== 'closed') this.#closing = this.#close()
+    return this.#closing ?? Promise.resolve()
+  }
+
+  async #close(): Promise<void> {
     const line = this.#line
     const closed = new Promise<void>((resolve) => {
       this.#whenClosed = resolve
@@ -172,16 +178,15 @@ export class ManagedConnection implements ClientConnection, LineHost {
     this.#line = undefined
     this.#whenClosed?.()
     if (this.#state.status === 'closed') return
-    this.#calls.lost(!wasOpen && isRefusal(code))
-    if (wasOpen && performance.now() - this.#openedAt >= healthyMs) this.#backoff.attempt = 0
+    this.#calls.lost(!wasOpen && !isLost && isRefusal(code))
+    if (wasOpen && performance.now() - this.#openedAt >= healthyMs) this.#backoff.attempt = this.#broken = 0
     const { kind, words } = closingOf(code, reason, isLost)
     this.#broken = kind === 'broken' ? this.#broken + 1 : 0
     // Its own reason is known only to a server that was reached.
     if (kind === 'final' || this.#broken >= 3) return this.#finish(finalError(code, words), words)
     if (code === closeCode.unauthenticated) return this.#askAgain(words)
-    const isFirst = this.#backoff.attempt === 0
     const delayMs = this.#backoff.next()
-    if (kind === 'spread' && isFirst) this.#later(words, Math.max(delayMs, Math.random() * this.#spreadMs))
+    if (kind === 'spread' && wasOpen) this.#later(words, Math.max(delayMs, Math.random() * this.#spreadMs))
     else this.#later(words, delayMs)
   }
 
@@ -250,7 +255,12 @@ export class ManagedConnection implements ClientConnection, LineHost {
   }
 
   #change(status: ConnectionState['status'], reason: string | undefined, nextAttemptAt?: number): void {
-    this.#state = Object.freeze({ status, attempt: this.#backoff.attempt, nextAttemptAt, reason })
+    this.#state = Object.freeze({
+      status,
+      attempt: status === 'open' ? 0 : this.#backoff.attempt,
+      nextAttemptAt,
+      reason,
+    })
     this.#emitter.emit('change', this.#state)
   }
 }

@@ -30,7 +30,8 @@ export type WebSocketConstructor = new (url: string, protocol: string) => WebSoc
 export function webPlatform(given: WebSocketConstructor | undefined): Platform {
   return {
     connect: (url, protocol, handlers) => connectWebSocket(given ?? findWebSocket(), url, protocol, handlers),
-    schedule: queueMicrotask,
+    // As a method of anything else than the window, a browser refuses to run it.
+    schedule: (flush) => queueMicrotask(flush),
     onWake: listenForWake,
   }
 }

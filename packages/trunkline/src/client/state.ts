@@ -23,6 +23,8 @@ type Listener<Payload> = (payload: Payload) => void
 
 export class Emitter {
   readonly #listeners = new Map<string, Set<Listener<never>>>()
+  /** Events that go round; the first is under way. */
+  readonly #queue: (() => void)[] = []
 
   on<Name extends keyof ConnectionEvents>(name: Name, listener: Listener<ConnectionEvents[Name]>): () => void {
     const listeners = this.#listeners.get(name) ?? new Set()
@@ -33,9 +35,15 @@ export class Emitter {
     return () => listeners.delete(entry)
   }
 
+  /** Announces; what a listener causes meanwhile is announced after it, to everybody in the same order. */
   emit<Name extends keyof ConnectionEvents>(name: Name, payload: ConnectionEvents[Name]): void {
-    for (const listener of [...(this.#listeners.get(name) ?? [])]) {
-      callBack(() => listener(payload as never))
+    this.#queue.push(() => {
+      for (const listener of [...(this.#listeners.get(name) ?? [])]) callBack(() => listener(payload as never))
+    })
+    if (this.#queue.length > 1) return
+    for (let round = this.#queue[0]; round; round = this.#queue[0]) {
+      round()
+      this.#queue.shift()
     }
   }
 }

@@ -43,7 +43,7 @@ type MaybeSchema = Schema | undefined
 const brand = Symbol.for('trunkline.procedure')
 
 export function isProcedure(value: unknown): value is Procedure {
-  return typeof value === 'object' && value !== null && brand in value
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, brand)
 }
 
 /** Safe to repeat, and repeated by itself when a connection is lost. */

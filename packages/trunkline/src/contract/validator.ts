@@ -79,11 +79,11 @@ function checkStandard(schema: StandardSchemaV1): Validator['check'] {
 
 /** A check that throws has not passed the value; what it threw stays on this side, as the cause. */
 function brokenCheck(error: unknown): SchemaFailure {
-  return new SchemaFailure([{ message: 'The value could not be checked' }], error)
+  return new SchemaFailure([{ message: 'The value could not be checked', path: [] }], error)
 }
 
 function toIssues(issues: readonly StandardSchemaV1.Issue[]): Issue[] {
-  return issues.map(({ message, path }) => (path?.length ? { message, path: path.map(toKey) } : { message }))
+  return issues.map(({ message, path = [] }) => ({ message, path: path.map(toKey) }))
 }
 
 function toKey(segment: PropertyKey | StandardSchemaV1.PathSegment): string | number {

@@ -74,19 +74,35 @@ const leaves: Readonly<Record<string, Lane>> = {
 }
 
 export function inspectZod(schema: ZodSchema): Lane {
-  return inspect(schema, new Map())
+  return inspect(schema, { lanes: new Map(), depth: 0 })
 }
 
-/** `seen` ends recursion: a schema inside itself adds nothing that its first visit does not find. */
-function inspect(schema: unknown, seen: Map<unknown, Lane>): Lane {
-  if (!isObject(schema) || !('_zod' in schema)) return neither
-  const known = seen.get(schema)
+interface Visit {
+  /** What is known of the schemas met so far; one inside itself is sync if the rest is, and is not taken for plain. */
+  readonly lanes: Map<unknown, Lane>
+  depth: number
+}
+
+/** No schema written by hand is nested like this; one whose `z.lazy` makes a new schema each time is. */
+const maxDepth = 100
+
+function inspect(schema: unknown, visit: Visit): Lane {
+  if (!isObject(schema) || !('_zod' in schema) || visit.depth > maxDepth) return neither
+  const known = visit.lanes.get(schema)
   if (known) return known
-  seen.set(schema, both)
+  visit.lanes.set(schema, syncOnly)
+  visit.depth++
   const definition = (schema as unknown as ZodSchema)._zod.def
-  const lane = runsUserCheck(definition) ? neither : inspectType(definition, seen)
-  seen.set(schema, lane)
+  let lane = runsUserCheck(definition) ? neither : inspectType(definition, visit)
+  // What overwrites anything but text may give anything.
+  if (definition.type !== 'string' && hasOverwrite(definition)) lane = { ...lane, plain: false }
+  visit.depth--
+  visit.lanes.set(schema, lane)
   return lane
+}
+
+function hasOverwrite({ checks = [] }: Definition): boolean {
+  return checks.some(({ _zod: { def } }) => def.check === 'overwrite')
 }
 
 function runsUserCheck(definition: Definition): boolean {
@@ -98,70 +114,75 @@ function runsUserCheck(definition: Definition): boolean {
   )
 }
 
-function inspectType(definition: Definition, seen: Map<unknown, Lane>): Lane {
+function inspectType(definition: Definition, visit: Visit): Lane {
   const leaf = Object.hasOwn(leaves, definition.type) ? leaves[definition.type] : undefined
   if (leaf) return leaf
   switch (definition.type) {
     case 'literal':
       return (definition.values as unknown[]).every(isPlain) ? both : syncOnly
     case 'object':
-      return inspectObject(definition, seen)
+      return inspectObject(definition, visit)
     case 'array':
-      return inspect(definition.element, seen)
+      return inspect(definition.element, visit)
     case 'tuple':
-      return all([...(definition.items as unknown[]), ...(definition.rest ? [definition.rest] : [])], seen)
+      return all([...(definition.items as unknown[]), ...(definition.rest ? [definition.rest] : [])], visit)
     case 'record':
-      return all([definition.keyType, definition.valueType], seen)
+      return inspectRecord(definition, visit)
     case 'union':
-      return all(definition.options as unknown[], seen)
+      return all(definition.options as unknown[], visit)
     case 'intersection':
-      return all([definition.left, definition.right], seen)
+      return all([definition.left, definition.right], visit)
     case 'map':
-      return { ...all([definition.keyType, definition.valueType], seen), plain: false }
+      return { ...all([definition.keyType, definition.valueType], visit), plain: false }
     case 'set':
-      return { ...inspect(definition.valueType, seen), plain: false }
+      return { ...inspect(definition.valueType, visit), plain: false }
     case 'nullable':
     case 'readonly':
-      return inspect(definition.innerType, seen)
+      return inspect(definition.innerType, visit)
     // A default may be a function and its value anything, but zod takes it as it comes: nothing is awaited.
     case 'default':
     case 'prefault':
     case 'catch':
     case 'optional':
     case 'nonoptional':
-      return { ...inspect(definition.innerType, seen), plain: false }
+      return { ...inspect(definition.innerType, visit), plain: false }
     case 'pipe':
-      return inspectPipe(definition, seen)
+      return inspectPipe(definition, visit)
     case 'lazy':
-      return inspect((definition.getter as () => unknown)(), seen)
+      return inspect((definition.getter as () => unknown)(), visit)
     default:
       // transform and custom run a function of the user's; the rest is not known here.
       return neither
   }
 }
 
-function inspectObject(definition: Definition, seen: Map<unknown, Lane>): Lane {
-  const catchall = definition.catchall ? inspect(definition.catchall, seen) : both
-  const parts = Object.values(definition.shape as Record<string, unknown>).map((part) => inspectProperty(part, seen))
+/** A loose record lets values pass whose key does not match. */
+function inspectRecord(definition: Definition, visit: Visit): Lane {
+  const { sync, plain } = all([definition.keyType, definition.valueType], visit)
+  return { sync, plain: plain && definition.mode !== 'loose' }
+}
+
+function inspectObject(definition: Definition, visit: Visit): Lane {
+  const catchall = definition.catchall ? inspect(definition.catchall, visit) : both
+  const parts = Object.values(definition.shape as Record<string, unknown>).map((part) => inspectProperty(part, visit))
   return combine([...parts, catchall])
 }
 
 /** An optional property that is undefined is left out by JSON, as it should be; in an array it would turn into null. */
-function inspectProperty(schema: unknown, seen: Map<unknown, Lane>): Lane {
+function inspectProperty(schema: unknown, visit: Visit): Lane {
   const definition = isObject(schema) && '_zod' in schema ? (schema as unknown as ZodSchema)._zod.def : undefined
-  if (definition?.type !== 'optional' || runsUserCheck(definition)) return inspect(schema, seen)
-  return inspectProperty(definition.innerType, seen)
+  if (definition?.type !== 'optional' || runsUserCheck(definition)) return inspect(schema, visit)
+  return inspectProperty(definition.innerType, visit)
 }
 
-function inspectPipe(definition: Definition, seen: Map<unknown, Lane>): Lane {
+function inspectPipe(definition: Definition, visit: Visit): Lane {
   if (typeof definition.transform === 'function') return neither
-  const first = inspect(definition.in, seen)
-  const second = inspect(definition.out, seen)
+  const first = inspect(definition.in, visit)
+  const second = inspect(definition.out, visit)
   return { sync: first.sync && second.sync, plain: second.plain }
 }
 
-const all = (schemas: readonly unknown[], seen: Map<unknown, Lane>): Lane =>
-  combine(schemas.map((part) => inspect(part, seen)))
+const all = (schemas: readonly unknown[], visit: Visit): Lane => combine(schemas.map((part) => inspect(part, visit)))
 
 function combine(lanes: readonly Lane[]): Lane {
   return { sync: lanes.every((lane) => lane.sync), plain: lanes.every((lane) => lane.plain) }

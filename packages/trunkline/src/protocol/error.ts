@@ -26,7 +26,8 @@ export type BuiltinCode = (typeof builtinCodes)[number]
 /** One thing that is wrong with an input, as Standard Schema words it. */
 export interface Issue {
   readonly message: string
-  readonly path?: readonly (string | number)[] | undefined
+  /** Keys and indexes from the input's root. */
+  readonly path: readonly (string | number)[]
 }
 
 /** What a call rejects with. `code` is a built-in code or one of the contract's; `data` is typed by the contract. */

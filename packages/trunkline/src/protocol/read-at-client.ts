@@ -42,7 +42,10 @@ export function readAtClient(type: unknown, message: Message, receiver: ClientRe
     case ACCEPT:
       return receiver.accept(readId(ACCEPT, message[1]), readId(ACCEPT, message[2]), readText(ACCEPT, message[3]))
     case GAP:
-      return receiver.gap(readId(GAP, message[1]), String((isRecord(message[2]) && message[2].reason) || 'source'))
+      return receiver.gap(
+        readId(GAP, message[1]),
+        isRecord(message[2]) ? textOr(message[2].reason, 'source') : 'source',
+      )
     case END:
       return receiver.end(readId(END, message[1]))
     case PING:
@@ -53,7 +56,7 @@ export function readAtClient(type: unknown, message: Message, receiver: ClientRe
       return receiver.welcome(readWelcome(message[1]))
     case GOAWAY: {
       const fields = isRecord(message[1]) ? message[1] : {}
-      return receiver.goaway(isCount(fields.drainMs) ? fields.drainMs : 0, String(fields.reason ?? ''))
+      return receiver.goaway(isCount(fields.drainMs) ? fields.drainMs : 0, textOr(fields.reason, ''))
     }
     case CREDIT:
       // Reserved for what a client pushes; it may cross the end of a call, so it is never an error.
@@ -96,7 +99,7 @@ function readWelcome(value: unknown): Welcome {
     connection,
     session,
     received: count(received, 0),
-    server: String(server ?? ''),
+    server: textOr(server, ''),
     features: Array.isArray(features) ? features.filter((name) => typeof name === 'string') : [],
     keepAlive: { intervalMs: count(times.intervalMs, 25_000), timeoutMs: count(times.timeoutMs, 10_000) },
     limits: {
@@ -108,6 +111,8 @@ function readWelcome(value: unknown): Welcome {
     spreadMs: count(spreadMs, 0),
   }
 }
+
+const textOr = (value: unknown, absent: string): string => (typeof value === 'string' ? value : absent)
 
 function count(value: unknown, absent: number): number {
   return value === undefined || value === null ? absent : readCount(WELCOME, value)

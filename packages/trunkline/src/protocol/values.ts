@@ -17,7 +17,7 @@ const maxBigintDigits = 4096
 
 const refusedKeys = new Set<Key>(['__proto__', 'constructor', 'prototype'])
 
-const bigintForm = /^-?\d+$/
+const bigintForm = /^-?\d{1,4096}$/
 
 /**
  * Encodes a value as a payload; one that is undefined at the top has the JSON `null` and says so in `rich`.
@@ -47,7 +47,10 @@ function isPlain(value: unknown, depth: number): boolean {
 }
 
 function isPlainObject(value: object, depth: number): boolean {
+  // A `toJSON` that is not walked, being hidden or an array's, would still be called by JSON.stringify.
+  if ('toJSON' in value) return false
   if (Array.isArray(value)) {
+    if (Object.getPrototypeOf(value) !== Array.prototype) return false
     for (let index = 0; index < value.length; index++) if (!isPlain(value[index], depth)) return false
     return true
   }
@@ -82,8 +85,8 @@ function toPlain(value: unknown, path: Key[], entries: Entry[]): unknown {
 function objectToPlain(value: object, path: Key[], entries: Entry[]): unknown {
   if (path.length > maxDepth)
     throw new TypeError(`${at(path.slice(0, 8))}contains a cycle, or is nested deeper than ${maxDepth}`)
-  if (Array.isArray(value)) return arrayToPlain(value, path, entries)
   const prototype = Object.getPrototypeOf(value)
+  if (prototype === Array.prototype) return arrayToPlain(value as unknown[], path, entries)
   if (prototype === Object.prototype || prototype === null)
     return recordToPlain(value as Record<string, unknown>, path, entries)
   if (value instanceof Date) {
@@ -105,7 +108,7 @@ function objectToPlain(value: object, path: Key[], entries: Entry[]): unknown {
 }
 
 function arrayToPlain(value: readonly unknown[], path: Key[], entries: Entry[]): readonly unknown[] {
-  let copy: unknown[] | undefined
+  let copy: unknown[] | undefined = 'toJSON' in value ? [...value] : undefined
   for (let index = 0; index < value.length; index++) {
     const before = value[index]
     path.push(index)
@@ -119,7 +122,7 @@ function arrayToPlain(value: readonly unknown[], path: Key[], entries: Entry[]):
 }
 
 function recordToPlain(value: Record<string, unknown>, path: Key[], entries: Entry[]): unknown {
-  let copy: Record<string, unknown> | undefined
+  let copy: Record<string, unknown> | undefined = 'toJSON' in value ? { ...value } : undefined
   for (const key of Object.keys(value)) {
     const before = value[key]
     // JSON leaves an undefined property out by itself.
@@ -138,7 +141,8 @@ function recordToPlain(value: Record<string, unknown>, path: Key[], entries: Ent
 
 function plainBigint(value: bigint, path: Key[], entries: Entry[]): unknown {
   const digits = value.toString()
-  if (digits.length > maxBigintDigits) throw new TypeError(`${at(path)}a bigint may have ${maxBigintDigits} digits`)
+  if (digits.length > maxBigintDigits + Number(value < 0n))
+    throw new TypeError(`${at(path)}a bigint may have ${maxBigintDigits} digits`)
   return mark('bigint', digits, path, entries)
 }
 
@@ -200,7 +204,7 @@ function fromPlain(tag: string, plain: unknown): unknown {
       if (plain === 'NaN' || plain === 'Infinity' || plain === '-Infinity') return Number(plain)
       break
     case 'bigint':
-      if (typeof plain === 'string' && plain.length <= maxBigintDigits && bigintForm.test(plain)) return BigInt(plain)
+      if (typeof plain === 'string' && bigintForm.test(plain)) return BigInt(plain)
       break
     case 'date':
       if (typeof plain === 'number' || plain === null) return new Date(plain ?? Number.NaN)

@@ -10,7 +10,8 @@ import { isStreamEvent } from '../contract/event.ts'
 import { isProcedure } from '../contract/procedure.ts'
 import type { RouterRecord } from '../contract/router.ts'
 import { SchemaFailure } from '../contract/validator.ts'
-import { RpcError } from '../protocol/error.ts'
+import { maxTimerMs } from '../protocol/deadlines.ts'
+import { type Delivery, RpcError } from '../protocol/error.ts'
 import type { App } from './app.ts'
 import type { Connection } from './handler.ts'
 import { HandlerInvocation, type Invoker } from './invocation.ts'
@@ -48,42 +49,73 @@ function build(router: RouterRecord, prefix: string, leaf: (path: string) => unk
 }
 
 function start(operation: Operation, context: unknown, input: unknown, options: SubscribeOptions): unknown {
-  const controller = new AbortController()
-  const signals = [controller.signal, ...(options.signal ? [options.signal] : [])]
-  const invoker: Invoker = {
-    connection,
-    meta: options.meta ?? {},
-    lastEventId: options.lastEventId,
-    signal: AbortSignal.any(signals),
-    begin: () => options.signal?.aborted ?? false,
-  }
-  const run = async (): Promise<unknown> => {
-    if (options.signal?.aborted) throw cancelled()
-    return operation.run(new HandlerInvocation(invoker, input, context, operation.errors))
-  }
-  const settled = withDeadline(run(), options, controller)
+  const run = new Run(options)
+  const settled = run.within(async () => {
+    if (run.begin()) throw cancelled('not-run')
+    return operation.run(new HandlerInvocation(run, input, context, operation.errors))
+  })
   if (operation.procedure.kind !== 'subscription') return settled.then((value) => checkOutput(operation, value))
-  return new CallerSubscription(operation, settled as Promise<AsyncIterable<unknown>>, controller)
+  return new CallerSubscription(operation, settled as Promise<AsyncIterable<unknown>>, run)
 }
 
-const cancelled = (): RpcError => new RpcError('CANCELLED', { message: 'The call was aborted', delivery: 'unknown' })
+const cancelled = (delivery: Delivery): RpcError =>
+  new RpcError('CANCELLED', { message: 'The call was aborted', delivery })
 
-/** Ends with TIMEOUT or CANCELLED when that comes first; the handler's signal aborts then. */
-function withDeadline(running: Promise<unknown>, options: CallOptions, controller: AbortController): Promise<unknown> {
-  const { signal, timeoutMs = 30_000 } = options
-  return new Promise((resolve, reject) => {
-    const end = (error: RpcError): void => {
-      reject(error)
-      controller.abort(error)
-    }
-    const timer = setTimeout(() => end(new RpcError('TIMEOUT', { delivery: 'unknown' })), timeoutMs)
-    const abort = (): void => end(cancelled())
-    signal?.addEventListener('abort', abort, { once: true })
-    running.then(resolve, reject).finally(() => {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', abort)
+/** One call in process: what its handler asks for, and its end by deadline or signal. */
+class Run implements Invoker {
+  readonly connection = connection
+  readonly meta: Readonly<Record<string, unknown>>
+  readonly lastEventId: string | undefined
+  readonly #controller = new AbortController()
+  readonly #options: SubscribeOptions
+  /** Rejects with CANCELLED or TIMEOUT; never resolves. */
+  readonly ended: Promise<never>
+  #end!: (error: RpcError) => void
+
+  constructor(options: SubscribeOptions) {
+    this.#options = options
+    this.meta = options.meta ?? {}
+    this.lastEventId = options.lastEventId
+    this.ended = new Promise((_, reject) => {
+      this.#end = (error) => {
+        reject(error)
+        this.#controller.abort(error)
+      }
     })
-  })
+    this.ended.catch(() => {})
+    if (options.signal?.aborted) this.#end(cancelled('not-run'))
+    else options.signal?.addEventListener('abort', this.#abort)
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  begin(): boolean {
+    return this.#controller.signal.aborted
+  }
+
+  /** Runs the call; ends it when its deadline or its signal comes first. */
+  async within(call: () => Promise<unknown>): Promise<unknown> {
+    const { timeoutMs = 30_000 } = this.#options
+    const timer = setTimeout(
+      () => this.#end(new RpcError('TIMEOUT', { delivery: 'unknown' })),
+      Math.min(timeoutMs, maxTimerMs),
+    )
+    try {
+      return await Promise.race([call(), this.ended])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** Nobody listens to a subscription any more. */
+  stop(): void {
+    this.#options.signal?.removeEventListener('abort', this.#abort)
+    this.#controller.abort()
+  }
+
+  readonly #abort = (): void => this.#end(cancelled('unknown'))
 }
 
 async function checkOutput(operation: Operation, value: unknown): Promise<unknown> {
@@ -100,12 +132,12 @@ async function checkOutput(operation: Operation, value: unknown): Promise<unknow
 class CallerSubscription implements PendingSubscription<unknown> {
   readonly #operation: Operation
   readonly #source: Promise<AsyncIterable<unknown>>
-  readonly #controller: AbortController
+  readonly #run: Run
 
-  constructor(operation: Operation, source: Promise<AsyncIterable<unknown>>, controller: AbortController) {
+  constructor(operation: Operation, source: Promise<AsyncIterable<unknown>>, run: Run) {
     this.#operation = operation
     this.#source = source
-    this.#controller = controller
+    this.#run = run
     // Kept for whoever iterates or awaits it.
     source.catch(() => {})
   }
@@ -128,18 +160,23 @@ class CallerSubscription implements PendingSubscription<unknown> {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#controller.abort()
+    this.#run.stop()
   }
 
   async *#iterate(owner: { processedId: string | undefined }): AsyncGenerator<unknown, void, undefined> {
+    const iterator = (await this.#source)[Symbol.asyncIterator]()
     try {
-      for await (const item of await this.#source) {
+      while (true) {
+        const { done, value: item } = await Promise.race([iterator.next(), this.#run.ended])
+        if (done) return
         const isEvent = isStreamEvent(item)
         yield await checkOutput(this.#operation, isEvent ? item.value : item)
         if (isEvent) owner.processedId = item.id
       }
     } finally {
-      this.#controller.abort()
+      this.#run.stop()
+      // It may be waiting for something that never comes; nobody waits for it here.
+      iterator.return?.().catch(() => {})
     }
   }
 }

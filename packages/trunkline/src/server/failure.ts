@@ -53,6 +53,6 @@ export const refusal = {
   tooManyStreams: (limit: number): RpcError =>
     new RpcError('OVERLOADED', { message: `More than ${limit} streams at once on one connection` }),
   unreadable: ({ message }: Error): RpcError =>
-    new RpcError('BAD_REQUEST', { message: `Invalid input: ${message}`, data: { issues: [{ message }] } }),
+    new RpcError('BAD_REQUEST', { message: `Invalid input: ${message}`, data: { issues: [{ message, path: [] }] } }),
   shuttingDown: (): RpcError => new RpcError('SHUTTING_DOWN', { message: 'The server is shutting down' }),
 }

@@ -152,23 +152,20 @@ export class BufferedFeed<Value> implements Feed<Value>, FeedSource {
     this.#end(undefined)
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Value, void, undefined> {
-    const reader = new FeedReader()
+  [Symbol.asyncIterator](): AsyncIterator<Value, void, undefined> {
+    const reader = new FeedReader<Value>(this)
     this.attach(reader)
-    try {
-      while (true) {
-        const entry = await reader.read(this)
-        if (entry === undefined) return
-        yield entry.value as Value
-      }
-    } finally {
-      this.#buffer = []
-      this.close()
-    }
+    return reader
   }
 
   #keep(entry: FeedEntry): void {
-    if (typeof this.#policy === 'object') this.#dropSameKey(entry, this.#policy)
+    try {
+      if (typeof this.#policy === 'object') this.#dropSameKey(entry, this.#policy)
+    } catch (error) {
+      // A key function that throws is this subscriber's own trouble.
+      this.#buffer = []
+      return this.#end(error)
+    }
     if (this.#buffer.length >= this.#limit && this.#policy !== 'pause') {
       if (this.#policy === 'end') return this.#overflow()
       this.#buffer.shift()
@@ -204,37 +201,57 @@ export class BufferedFeed<Value> implements Feed<Value>, FeedSource {
   }
 }
 
+interface Waiter<Value> {
+  readonly resolve: (result: IteratorResult<Value, undefined>) => void
+  readonly reject: (error: unknown) => void
+}
+
+const done = { done: true, value: undefined } as const
+
 /** Consumes a feed for a `for await` loop: ready while somebody waits. */
-class FeedReader implements FeedSink {
-  #waiting: ((entry: FeedEntry | undefined) => void) | undefined
-  #reject: ((error: unknown) => void) | undefined
-  #ended = false
+class FeedReader<Value> implements FeedSink, AsyncIterator<Value, void, undefined> {
+  readonly #feed: FeedSource
+  #waiters: Waiter<Value>[] = []
+  #isOver = false
   #failure: unknown
 
-  read(feed: FeedSource): Promise<FeedEntry | undefined> {
+  constructor(feed: FeedSource) {
+    this.#feed = feed
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  next(): Promise<IteratorResult<Value, undefined>> {
     return new Promise((resolve, reject) => {
-      this.#waiting = resolve
-      this.#reject = reject
-      if (!this.#ended) feed.wake()
-      if (this.#ended) this.#settle()
+      this.#waiters.push({ resolve, reject })
+      if (!this.#isOver) this.#feed.wake()
+      if (this.#isOver) this.#settle()
     })
   }
 
+  return(): Promise<IteratorResult<Value, undefined>> {
+    this.#isOver = true
+    this.#settle()
+    this.#feed.close()
+    return Promise.resolve(done)
+  }
+
   ready(): boolean {
-    return this.#waiting !== undefined
+    return this.#waiters.length > 0
   }
 
   deliver(entry: FeedEntry): void {
-    const resolve = this.#waiting
-    this.#waiting = undefined
-    resolve?.(entry)
+    // A publisher's types are those of its topics.
+    this.#waiters.shift()?.resolve({ done: false, value: entry.value as Value })
   }
 
   /** A loop over values has no place for a gap; return the feed bare, and the client is told. */
   gap(): void {}
 
   end(): void {
-    this.#ended = true
+    this.#isOver = true
     this.#settle()
   }
 
@@ -244,8 +261,13 @@ class FeedReader implements FeedSink {
   }
 
   #settle(): void {
-    if (this.#failure === undefined) this.#waiting?.(undefined)
-    else this.#reject?.(this.#failure)
-    this.#waiting = undefined
+    const waiters = this.#waiters
+    this.#waiters = []
+    for (const { resolve, reject } of waiters) {
+      const failure = this.#failure
+      this.#failure = undefined
+      if (failure === undefined) resolve(done)
+      else reject(failure)
+    }
   }
 }

@@ -93,10 +93,11 @@ function checkInput(check: Validator['check'], input: unknown): unknown {
 function badRequest(error: unknown): unknown {
   if (!(error instanceof SchemaFailure)) return error
   const [first] = error.issues
-  const where = first?.path?.length ? `${first.path.join('.')}: ` : ''
+  const where = first?.path.length ? `${first.path.join('.')}: ` : ''
   return new RpcError('BAD_REQUEST', {
     message: `Invalid input: ${where}${first?.message ?? 'refused by its schema'}`,
     data: { issues: error.issues },
+    delivery: 'not-run',
     cause: error.cause,
   })
 }

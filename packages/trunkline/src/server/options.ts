@@ -105,7 +105,7 @@ export function resolveOptions(options: CommonServerOptions<never> & { authentic
       connections: requirePositive('limits.connections', limits.connections ?? 20_000),
       timeoutMs: requirePositive('limits.timeoutMs', limits.timeoutMs ?? 300_000),
     },
-    schedule: requireFunction('schedule', options.schedule) ?? queueMicrotask,
+    schedule: requireFunction('schedule', options.schedule) ?? ((flush) => queueMicrotask(flush)),
   }
 }
 

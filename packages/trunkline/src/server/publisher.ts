@@ -48,6 +48,8 @@ class Topic {
   readonly feeds = new Set<BufferedFeed<unknown>>()
   readonly history: { entry: FeedEntry; sequence: number; at: number }[] = []
   readonly waiting: Waiting[] = []
+  /** An event goes round: what this makes room for has to wait until everybody has it. */
+  isEmitting = false
   /** The last event that the history no longer has. */
   dropped: number
 
@@ -79,7 +81,11 @@ class MemoryPublisher implements Publisher {
 
   publish(name: string, value: unknown): Promise<string> {
     const topic = this.#topic(name)
-    if (topic.waiting.length === 0 && !topic.isPausing) return Promise.resolve(this.#emit(topic, value))
+    if (topic.waiting.length === 0 && !topic.isPausing && !topic.isEmitting) {
+      const id = this.#emit(topic, value)
+      this.#emitWaiting(topic)
+      return Promise.resolve(id)
+    }
     if (topic.waiting.length >= maxWaiting) {
       const message = `${maxWaiting} events of "${name}" wait for a paused subscriber; await publish() before the next`
       return Promise.reject(new RpcError('OVERLOADED', { message, delivery: 'not-run' }))
@@ -94,7 +100,7 @@ class MemoryPublisher implements Publisher {
     const feed = new BufferedFeed<Value>({
       position: this.#id(this.#sequence),
       topic,
-      policy: options.policy ?? 'end',
+      policy: requirePolicy(options.policy ?? 'end'),
       bufferItems: requireCount('bufferItems', options.bufferItems ?? 256) || 1,
       backlog: resumed ? topic.history.filter(({ sequence }) => sequence > after).map(({ entry }) => entry) : [],
       gap: options.lastEventId !== undefined && !resumed,
@@ -117,12 +123,14 @@ class MemoryPublisher implements Publisher {
     const entry: FeedEntry = { id: this.#id(sequence), value }
     topic.history.push({ entry, sequence, at: performance.now() })
     if (topic.history.length > this.#history) topic.dropped = topic.history.shift()?.sequence ?? topic.dropped
+    topic.isEmitting = true
     for (const feed of topic.feeds) feed.offer(entry)
+    topic.isEmitting = false
     return entry.id
   }
 
   #emitWaiting(topic: Topic): void {
-    while (topic.waiting.length > 0 && !topic.isPausing) {
+    while (topic.waiting.length > 0 && !topic.isPausing && !topic.isEmitting) {
       const next = topic.waiting.shift()
       next?.resolve(this.#emit(topic, next.value))
     }
@@ -162,6 +170,14 @@ class MemoryPublisher implements Publisher {
     const sequence = Number(id.slice(this.#epoch.length + 1))
     return Number.isSafeInteger(sequence) && sequence >= 0 ? sequence : undefined
   }
+}
+
+const policies = ['pause', 'latest', 'drop-oldest', 'end']
+
+function requirePolicy<Policy>(policy: Policy): Policy {
+  if (policies.includes(policy as string)) return policy
+  if (typeof (policy as { latestBy?: unknown }).latestBy === 'function') return policy
+  throw new TypeError(`policy must be one of ${policies.join(', ')} or latestBy(key), got ${String(policy)}`)
 }
 
 function requireCount(name: string, value: number): number {

@@ -63,8 +63,9 @@ export class ServerSession implements CallHost, StreamHost {
   // ── From the wire ──────────────────────────────────────────────────────────
 
   open(id: number, path: string, input: unknown, options: OpenOptions, rich: unknown, now: number): void {
-    if (id <= this.#lastId) throw refuse(OPEN, `id ${id} is not above the last, ${this.#lastId}`)
-    this.#lastId = id
+    if (id > this.#lastId) this.#lastId = id
+    else if (!options.repeat) throw refuse(OPEN, `id ${id} is not above the last, ${this.#lastId}`)
+    else if (this.#calls.has(id) || this.#streams.has(id)) throw refuse(OPEN, `id ${id} is open already`)
     const operation = this.#core.operations.get(path)
     if (!operation) return this.#turnAway(id, refusal.notFound(path), undefined)
     const full = this.#refusalFor(operation)

@@ -54,7 +54,7 @@ class MemoryPair<Router, Context> implements Pair<Router> {
   createClient(options: Omit<ClientOptions, 'url' | 'WebSocket'> = {}): Client<Router> {
     const platform: Platform = {
       connect: (_url, _protocol, handlers) => this.#connect(handlers),
-      schedule: queueMicrotask,
+      schedule: (flush) => queueMicrotask(flush),
       onWake: () => () => {},
     }
     const client = createClientOn<Router>(platform, { ...options, url: 'ws://pair.test/' })
