@@ -13,10 +13,14 @@ if (!hasChromium && process.env.CI) {
   process.exit(1)
 }
 
-step('types, TypeScript 6')
-must(bin('tsc'), ['-p', 'tsconfig.json'])
-step('types, TypeScript 7')
-must(process.execPath, ['node_modules/typescript-7/bin/tsc', '-p', 'tsconfig.json'])
+for (const [version, compiler] of [
+  [6, 'node_modules/typescript/bin/tsc'],
+  [7, 'node_modules/typescript-7/bin/tsc'],
+]) {
+  step(`types, TypeScript ${version}`)
+  for (const project of ['tsconfig.json', 'examples/chat/tsconfig.json'])
+    must(process.execPath, [compiler, '-p', project])
+}
 
 step('lint')
 must(bin('biome'), ['check', '--error-on-warnings', '.'])

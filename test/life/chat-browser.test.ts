@@ -29,7 +29,12 @@ beforeAll(() => {
   if (existsSync(join(built, 'server.js')) && existsSync(join(built, 'client/index.html'))) return
   const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   const pnpm = ['--yes', packageManager, '--filter', 'chat', 'run', 'build']
-  const { status } = spawnSync('npx', pnpm, { cwd: root, stdio: 'inherit' })
+  const { status } = spawnSync('npx', pnpm, {
+    cwd: root,
+    stdio: 'inherit',
+    // Not vitest's "test": a page is built as it is shipped.
+    env: { ...process.env, NODE_ENV: 'production' },
+  })
   if (status !== 0) throw new Error('the chat could not be built')
 })
 
