@@ -2,7 +2,7 @@
 // Does not know what comes after it; a line that was left says nothing more to anybody.
 import { closeCode, cutReason, subprotocol } from '../protocol/close.ts'
 import { unreference } from '../protocol/deadlines.ts'
-import { FrameRefusal, readFrame, refuse } from '../protocol/decode.ts'
+import { FrameRefusal, readFrame, refuse, sequenceBroken } from '../protocol/decode.ts'
 import {
   encodeCancel,
   encodeCredit,
@@ -125,13 +125,13 @@ export class Line implements ClientReceiver {
     this.#host.welcomed(welcome)
   }
 
-  ping(_received: number, sent: number): void {
-    this.#checkSequence(sent)
+  ping(received: number, sent: number): void {
+    this.#checkSequence(received, sent)
     this.#write(encodePong(this.#received, this.#sent), false)
   }
 
-  pong(_received: number, sent: number): void {
-    this.#checkSequence(sent)
+  pong(received: number, sent: number): void {
+    this.#checkSequence(received, sent)
   }
 
   // ── Messages for calls ─────────────────────────────────────────────────────
@@ -181,9 +181,9 @@ export class Line implements ClientReceiver {
     this.#socket.send(text)
   }
 
-  #checkSequence(sent: number): void {
-    if (sent !== this.#received)
-      throw new FrameRefusal(closeCode.sequenceBroken, `${sent} frames sent, ${this.#received} received`)
+  #checkSequence(received: number, sent: number): void {
+    if (sent !== this.#received) throw sequenceBroken(sent, this.#received)
+    if (received > this.#sent) throw sequenceBroken(this.#sent, received)
   }
 
   #end(code: number, reason: string, byThisEnd: boolean): void {

@@ -82,8 +82,11 @@ function brokenCheck(error: unknown): SchemaFailure {
   return new SchemaFailure([{ message: 'The value could not be checked', path: [] }], error)
 }
 
+/** A caller mends the first few; a stranger could ask for a hundred thousand, each many times as long as what it cost. */
+const maxIssues = 32
+
 function toIssues(issues: readonly StandardSchemaV1.Issue[]): Issue[] {
-  return issues.map(({ message, path = [] }) => ({ message, path: path.map(toKey) }))
+  return issues.slice(0, maxIssues).map(({ message, path = [] }) => ({ message, path: path.map(toKey) }))
 }
 
 function toKey(segment: PropertyKey | StandardSchemaV1.PathSegment): string | number {

@@ -102,6 +102,11 @@ export function refuseType(type: unknown): FrameRefusal {
   return new FrameRefusal(4000, name ? `${name}: may not be sent to this end` : `unknown message type ${type}`)
 }
 
+/** The counts of both ends don't agree: a frame was lost or invented on the way. */
+export function sequenceBroken(sent: number, received: number): FrameRefusal {
+  return new FrameRefusal(4110, `${sent} frames sent, ${received} received`)
+}
+
 export function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0
 }

@@ -86,11 +86,15 @@ function readCredit(message: Message, receiver: ServerReceiver): void {
 
 function readHello(value: unknown): Required<Hello> {
   if (!isRecord(value)) throw refuse(HELLO, 'its fields are not an object')
-  const { session, attempt, received, params, timeoutMs, credit, features } = value
+  const { session, attempt, received, params, timeoutMs, credit, features, contract, settled, meta } = value
   if (typeof session !== 'string' || !sessionForm.test(session))
     throw refuse(HELLO, 'session is not 1 to 64 of A–Z a–z 0–9 _ -')
   if (!isCount(attempt) || attempt < 1) throw refuse(HELLO, 'attempt is not an integer from 1')
   if (params !== undefined && !isRecord(params)) throw refuse(HELLO, 'params is not an object')
+  if (meta !== undefined && !isRecord(meta)) throw refuse(HELLO, 'meta is not an object')
+  if (contract !== undefined && typeof contract !== 'string') throw refuse(HELLO, 'contract is not a string')
+  if (settled !== undefined && !(Array.isArray(settled) && settled.every(isCount)))
+    throw refuse(HELLO, 'settled is not an array of ids')
   return {
     session,
     attempt,

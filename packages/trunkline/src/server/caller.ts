@@ -1,11 +1,5 @@
 // `createCaller`: an app's procedures as functions in this process, through middleware and schemas. No network, same types as the client.
-import type {
-  CallOptions,
-  PendingSubscription,
-  RouterClient,
-  SubscribeOptions,
-  Subscription,
-} from '../contract/client-types.ts'
+import type { PendingSubscription, RouterClient, SubscribeOptions, Subscription } from '../contract/client-types.ts'
 import { isStreamEvent } from '../contract/event.ts'
 import { isProcedure } from '../contract/procedure.ts'
 import type { RouterRecord } from '../contract/router.ts'

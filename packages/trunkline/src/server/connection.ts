@@ -4,7 +4,7 @@
 //   opening ──hello──▶ authenticating ──welcome──▶ open ──▶ closed
 //      └──────────────────────┴── refusal, time-out, loss ──────▲
 import { closeCode, cutReason } from '../protocol/close.ts'
-import { FrameRefusal, readFrame, refuse } from '../protocol/decode.ts'
+import { FrameRefusal, readFrame, refuse, sequenceBroken } from '../protocol/decode.ts'
 import {
   encodeGoaway,
   encodePing,
@@ -86,7 +86,11 @@ export class ServerConnection implements ServerReceiver, SocketEvents, OutboxHos
   text(frame: string): void {
     if (this.#phase === 'closed') return
     this.lastReceivedAt = performance.now()
-    if (this.#phase === 'authenticating') return this.#hold(frame)
+    if (this.#phase !== 'open' && !this.#mayHold(frame)) return
+    if (this.#phase === 'authenticating') {
+      this.#held.push(frame)
+      return
+    }
     try {
       // A batch has a bracket in second place; what is not a batch is one message, and has a message's limit.
       if (frame.length > this.#core.messageBytes && frame[1] !== '[') {
@@ -138,15 +142,15 @@ export class ServerConnection implements ServerReceiver, SocketEvents, OutboxHos
     this.#requireSession().credit(id, items, bytes)
   }
 
-  ping(_received: number, sent: number): void {
+  ping(received: number, sent: number): void {
     if (!this.#session) throw refuse(PING, 'before welcome')
-    this.#checkSequence(sent)
+    this.#checkSequence(received, sent)
     this.write(encodePong(this.#received, this.#sent), false)
   }
 
-  pong(_received: number, sent: number): void {
+  pong(received: number, sent: number): void {
     this.#requireSession()
-    this.#checkSequence(sent)
+    this.#checkSequence(received, sent)
   }
 
   // ── For its session ────────────────────────────────────────────────────────
@@ -229,11 +233,11 @@ export class ServerConnection implements ServerReceiver, SocketEvents, OutboxHos
     for (const frame of held) this.text(frame)
   }
 
-  #hold(frame: string): void {
+  #mayHold(frame: string): boolean {
     this.#heldLength += frame.length
-    if (this.#heldLength > maxUnauthenticated)
-      this.close(closeCode.badMessage, 'more than 64 KiB before authentication')
-    else this.#held.push(frame)
+    if (this.#heldLength <= maxUnauthenticated) return true
+    this.close(closeCode.badMessage, 'more than 64 KiB before authentication')
+    return false
   }
 
   #requireSession(): ServerSession {
@@ -247,9 +251,9 @@ export class ServerConnection implements ServerReceiver, SocketEvents, OutboxHos
     this.close(closeCode.internalError, 'internal error')
   }
 
-  #checkSequence(sent: number): void {
-    if (sent === this.#received) return
-    throw new FrameRefusal(closeCode.sequenceBroken, `${sent} frames sent, ${this.#received} received`)
+  #checkSequence(received: number, sent: number): void {
+    if (sent !== this.#received) throw sequenceBroken(sent, this.#received)
+    if (received > this.#sent) throw sequenceBroken(this.#sent, received)
   }
 
   #relieve(buffered: number): void {
