@@ -3,6 +3,12 @@
 /** Batches are cut here, so that one frame neither waits for the rest nor meets the receiver's limit. */
 const cutAt = 64 * 1024
 
+/**
+ * Calls are cut earlier: the other end begins with the first while this one is still at the last. With 128 calls in flight that made
+ * 1.5 times as many calls a second; half as many messages a frame cost more in writes than they gave.
+ */
+const cutAtCalls = 32
+
 /** Joins the messages of a batch into a frame's text. */
 export function joinBatch(messages: readonly string[]): string {
   return messages.length === 1 ? (messages[0] as string) : `[${messages.join(',')}]`
@@ -39,6 +45,7 @@ export class Outbox {
     this.#reserve(message.length)
     this.#calls.push(message)
     this.#counted = true
+    if (this.#calls.length >= cutAtCalls) this.#write()
   }
 
   /** Adds a message of a stream: those keep their order among each other. */
@@ -56,6 +63,10 @@ export class Outbox {
 
   flush(): void {
     this.#scheduled = false
+    this.#write()
+  }
+
+  #write(): void {
     const calls = this.#calls
     const streams = this.#streams
     if (calls.length === 0 && streams.length === 0) return
@@ -77,7 +88,7 @@ export class Outbox {
   }
 
   #reserve(length: number): void {
-    if (this.#size > 0 && this.#size + length > cutAt) this.flush()
+    if (this.#size > 0 && this.#size + length > cutAt) this.#write()
     this.#size += length
     if (this.#scheduled) return
     this.#scheduled = true
