@@ -1,7 +1,7 @@
 // The real server, driven by the bare client: what closes the connection (PROTOCOL.md, sections 1 and 2).
 import { describe, expect, it } from 'vitest'
 import type { Close } from './bare-client.ts'
-import { connect, errorOf, open, openOfBytes, start, startAndConnect } from './bare-client-server.ts'
+import { connect, open, openOfBytes, start, startAndConnect } from './bare-client-server.ts'
 
 describe('refusals', () => {
   /** Sends frames as they stand, and waits for the close. */

@@ -137,7 +137,10 @@ export function attach<Router, Context>(
   }
 }
 
-type UpgradeListener = (request: IncomingMessage, stream: Duplex, head: Buffer) => void
+/** A listener of ours, and where it listens: what none of ours has, and nobody else could have, is answered with 404. */
+type UpgradeListener = ((request: IncomingMessage, stream: Duplex, head: Buffer) => void) & { [listensAt]?: string }
+
+const listensAt = Symbol.for('trunkline.path')
 
 function upgradeListener(
   httpServer: HttpServer,
@@ -157,16 +160,9 @@ function upgradeListener(
     handleProtocols: selectProtocol,
     // Its types lag behind: `maxFragments` and `closeTimeout` are options of 8.23.
   } as ConstructorParameters<typeof WebSocketServer>[0])
-  return (request, stream, head) => {
-    if (pathOf(request) !== path) {
-      // Somebody else's, unless nobody else listens: then the client would wait for ever.
-      if (httpServer.listenerCount('upgrade') > 1) return
-      return writeRefusal(stream, {
-        status: 404,
-        reason: 'Not Found',
-        text: `No WebSocket here; this server's is at ${path}`,
-      })
-    }
+  const listener: UpgradeListener = (request, stream, head) => {
+    if (pathOf(request) !== path) return leaveToOthers(httpServer, listener, request, stream)
+    // Whoever resets the connection in the middle of an answer must not end the process.
     stream.on('error', () => {})
     const address = httpServer.address()
     const isLocal = typeof address === 'object' && address !== null && isLoopback(address.address)
@@ -176,6 +172,22 @@ function upgradeListener(
       welcome(server, webSocket, stream, request, frames),
     )
   }
+  listener[listensAt] = path
+  return listener
+}
+
+/** Another listener may want it; when there are only ours and none does, the first of them says so. */
+function leaveToOthers(
+  httpServer: HttpServer,
+  listener: UpgradeListener,
+  request: IncomingMessage,
+  stream: Duplex,
+): void {
+  const listeners = httpServer.listeners('upgrade') as UpgradeListener[]
+  const paths = listeners.map((other) => other[listensAt])
+  if (listeners[0] !== listener || paths.includes(undefined) || paths.includes(pathOf(request))) return
+  stream.on('error', () => {})
+  writeRefusal(stream, { status: 404, reason: 'Not Found', text: `No WebSocket here; try ${paths.join(' or ')}` })
 }
 
 function welcome(

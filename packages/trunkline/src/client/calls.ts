@@ -3,6 +3,7 @@ import type { Gap } from '../contract/client-types.ts'
 import { Deadlines } from '../protocol/deadlines.ts'
 import { RpcError } from '../protocol/error.ts'
 import type { AdvertisedLimits } from '../protocol/messages.ts'
+import { exceedsBytes } from '../protocol/size.ts'
 import type { CallHost, ClientCall } from './call.ts'
 import type { Line } from './line.ts'
 import { maxFirstFlight, maxWaitingCalls, maxWaitingLength } from './options.ts'
@@ -48,11 +49,11 @@ export class Calls implements CallHost {
   /** Takes a new call: writes it at once if it can, else keeps it. */
   add(call: ClientCall, now: number): void {
     this.deadlines.watch(call.deadline, now)
-    if (this.#waiting.size === 0 && this.#mayWrite(call)) return this.#write(call, now)
+    if (this.#waiting.size === 0 && this.#mayWrite(call) && this.#write(call, now)) return
     const isAway = this.#flight !== Number.POSITIVE_INFINITY
     if ((isAway && this.#waiting.size >= maxWaitingCalls) || this.#waitingLength + call.size > maxWaitingLength) {
       const message = `${this.#waiting.size} calls wait for a connection already; "${call.path}" was not sent`
-      return call.fail(new RpcError('OVERLOADED', { message, delivery: 'not-run' }), false)
+      return call.fail(refusal('OVERLOADED', message), false)
     }
     this.#wait(call)
   }
@@ -157,21 +158,20 @@ export class Calls implements CallHost {
 
   #mayWrite(call: ClientCall): boolean {
     if (!this.#line?.isOpen) return false
-    return this.unanswered < this.#limits.calls && call.size + openOverhead < this.#flight
+    return this.unanswered < this.#limits.calls && call.size < this.#flight
   }
 
   #writeWaiting(): void {
     if (this.#waiting.size === 0) return
     const now = performance.now()
     for (const call of this.#waiting) {
-      if (!this.#mayWrite(call)) return
-      this.#waiting.delete(call)
-      this.#waitingLength -= call.size
-      this.#write(call, now)
+      if (!this.#mayWrite(call) || !this.#write(call, now)) return
+      if (this.#waiting.delete(call)) this.#waitingLength -= call.size
     }
   }
 
-  #write(call: ClientCall, now: number): void {
+  /** False when it is too long for what is left of the first flight, and has to wait. */
+  #write(call: ClientCall, now: number): boolean {
     if (call.id === 0) {
       call.id = this.#nextId
       this.#nextId += 2
@@ -180,19 +180,24 @@ export class Calls implements CallHost {
     try {
       text = call.encode(now, this.#usualMs)
     } catch (error) {
-      const message = `Invalid options of "${call.path}": ${(error as Error).message}`
-      return call.fail(new RpcError('BAD_REQUEST', { message, delivery: 'not-run' }), false)
+      call.fail(refusal('BAD_REQUEST', `Invalid options of "${call.path}": ${(error as Error).message}`), false)
+      return true
     }
-    if (text.length > this.#limits.messageBytes) {
-      const message = `The input of "${call.path}" is larger than the ${this.#limits.messageBytes} bytes the server takes`
-      return call.fail(new RpcError('TOO_LARGE', { message, delivery: 'not-run' }), false)
+    const { messageBytes } = this.#limits
+    if (exceedsBytes(text, messageBytes)) {
+      call.fail(
+        refusal('TOO_LARGE', `The input of "${call.path}" is larger than the ${messageBytes} bytes the server takes`),
+        false,
+      )
+      return true
     }
+    if (text.length >= this.#flight) return false
     this.#flight -= text.length
     call.firstLine ??= this.#line
     this.#written.set(call.id, call)
     this.#line?.send(text)
+    return true
   }
 }
 
-/** What an `open` takes besides its path and input, with room for metadata of a usual size. */
-const openOverhead = 512
+const refusal = (code: string, message: string): RpcError => new RpcError(code, { message, delivery: 'not-run' })

@@ -61,6 +61,8 @@ class CallStarter {
   start(path: string, input: unknown, options: KeptOptions): ClientCall {
     const now = performance.now()
     const timeoutMs = options.timeoutMs === undefined ? this.#usualMs : requireTimeout(options.timeoutMs)
+    requireShort('idempotencyKey', options.idempotencyKey, 128)
+    requireShort('lastEventId', options.lastEventId, 512)
     let payload: Payload | undefined
     let problem: unknown
     try {
@@ -83,6 +85,11 @@ class CallStarter {
 
 const badInput = (path: string, { message }: Error): RpcError =>
   new RpcError('BAD_REQUEST', { message: `Invalid input of "${path}": ${message}`, delivery: 'not-run' })
+
+function requireShort(name: string, value: string | undefined, most: number): void {
+  if (value !== undefined && value.length > most)
+    throw new TypeError(`${name} may have ${most} characters, this one has ${value.length}`)
+}
 
 function requireTimeout(timeoutMs: number): number {
   if (timeoutMs > 0) return Math.min(timeoutMs, maxTimerMs)

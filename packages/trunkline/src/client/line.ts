@@ -120,6 +120,7 @@ export class Line implements ClientReceiver {
     if (this.welcomeMessage) throw refuse(WELCOME, 'sent twice')
     this.welcomeMessage = welcome
     clearTimeout(this.#attemptTimer)
+    this.#lookedAt = performance.now()
     this.#timer = setInterval(() => this.#look(), lookEveryMs)
     unreference(this.#timer)
     this.#host.welcomed(welcome)

@@ -104,7 +104,9 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
   abort(failure: unknown): void {
     this.#buffer = []
     this.#head = 0
-    this.end(failure)
+    this.#isOver = true
+    this.#failure = failure
+    this.#settle()
   }
 
   /** The server has ended it for being slow. False when it can't be continued, having no id. */

@@ -85,9 +85,11 @@ interface Visit {
 
 /** No schema written by hand is nested like this; one whose `z.lazy` makes a new schema each time is. */
 const maxDepth = 100
+const maxSchemas = 2_000
 
 function inspect(schema: unknown, visit: Visit): Lane {
-  if (!isObject(schema) || !('_zod' in schema) || visit.depth > maxDepth) return neither
+  if (!isObject(schema) || !('_zod' in schema) || visit.depth > maxDepth || visit.lanes.size > maxSchemas)
+    return neither
   const known = visit.lanes.get(schema)
   if (known) return known
   visit.lanes.set(schema, syncOnly)

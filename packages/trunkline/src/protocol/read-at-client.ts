@@ -42,10 +42,7 @@ export function readAtClient(type: unknown, message: Message, receiver: ClientRe
     case ACCEPT:
       return receiver.accept(readId(ACCEPT, message[1]), readId(ACCEPT, message[2]), readText(ACCEPT, message[3]))
     case GAP:
-      return receiver.gap(
-        readId(GAP, message[1]),
-        isRecord(message[2]) ? textOr(message[2].reason, 'source') : 'source',
-      )
+      return receiver.gap(readId(GAP, message[1]), readText(GAP, readRecord(GAP, message[2]).reason) ?? 'source')
     case END:
       return receiver.end(readId(END, message[1]))
     case PING:
@@ -55,8 +52,8 @@ export function readAtClient(type: unknown, message: Message, receiver: ClientRe
     case WELCOME:
       return receiver.welcome(readWelcome(message[1]))
     case GOAWAY: {
-      const fields = isRecord(message[1]) ? message[1] : {}
-      return receiver.goaway(isCount(fields.drainMs) ? fields.drainMs : 0, textOr(fields.reason, ''))
+      const { drainMs = 0, reason } = readRecord(GOAWAY, message[1])
+      return receiver.goaway(readCount(GOAWAY, drainMs), readText(GOAWAY, reason) ?? '')
     }
     case CREDIT:
       // Reserved for what a client pushes; it may cross the end of a call, so it is never an error.
@@ -67,25 +64,20 @@ export function readAtClient(type: unknown, message: Message, receiver: ClientRe
 }
 
 function readItem(message: Message, receiver: ClientReceiver): void {
-  const stream = message[1]
-  const size = message[4]
-  receiver.item(
-    typeof stream === 'number' ? stream : readId(ITEM, stream),
-    message[2],
-    readText(ITEM, message[3]),
-    size === undefined || size === null ? 0 : readCount(ITEM, size),
-    message[5],
-  )
+  const size = message[4] ?? 0
+  receiver.item(readId(ITEM, message[1]), message[2], readText(ITEM, message[3]), readCount(ITEM, size), message[5])
 }
 
 function readError(message: Message, receiver: ClientReceiver): void {
   const [, id, code, text, details, rich] = message
   if (typeof code !== 'string' || typeof text !== 'string') throw refuse(ERROR, 'code and message are not strings')
-  const fields = isRecord(details) ? details : {}
-  const delivery = fields.delivery
-  const known: Delivery = delivery === 'not-run' || delivery === 'unknown' ? delivery : 'ran'
-  receiver.error(readId(ERROR, id), code, text, { delivery: known, stream: fields.stream === true }, fields.data, rich)
+  const fields = readRecord(ERROR, details)
+  const { delivery = 'ran', stream = false, data } = fields
+  if (!isDelivery(delivery) || typeof stream !== 'boolean') throw refuse(ERROR, 'delivery or stream is none')
+  receiver.error(readId(ERROR, id), code, text, { delivery, stream }, data, rich)
 }
+
+const isDelivery = (value: unknown): value is Delivery => value === 'ran' || value === 'not-run' || value === 'unknown'
 
 function readWelcome(value: unknown): Welcome {
   if (!isRecord(value)) throw refuse(WELCOME, 'its fields are not an object')
@@ -93,14 +85,14 @@ function readWelcome(value: unknown): Welcome {
   if (typeof connection !== 'string' || (session !== 'new' && session !== 'resumed')) {
     throw refuse(WELCOME, 'connection or session is missing')
   }
-  const times = isRecord(keepAlive) ? keepAlive : {}
-  const most = isRecord(limits) ? limits : {}
+  const times = readRecord(WELCOME, keepAlive)
+  const most = readRecord(WELCOME, limits)
   return {
     connection,
     session,
     received: count(received, 0),
-    server: textOr(server, ''),
-    features: Array.isArray(features) ? features.filter((name) => typeof name === 'string') : [],
+    server: readText(WELCOME, server) ?? '',
+    features: readNames(features),
     keepAlive: { intervalMs: count(times.intervalMs, 25_000), timeoutMs: count(times.timeoutMs, 10_000) },
     limits: {
       messageBytes: count(most.messageBytes, 1_048_576),
@@ -112,8 +104,6 @@ function readWelcome(value: unknown): Welcome {
   }
 }
 
-const textOr = (value: unknown, absent: string): string => (typeof value === 'string' ? value : absent)
-
 function count(value: unknown, absent: number): number {
   return value === undefined || value === null ? absent : readCount(WELCOME, value)
 }
@@ -121,6 +111,19 @@ function count(value: unknown, absent: number): number {
 function readId(type: number, id: unknown): number {
   if (typeof id === 'number' && Number.isSafeInteger(id) && id > 0) return id
   throw refuse(type, 'an id is not a positive integer')
+}
+
+function readNames(value: unknown): readonly string[] {
+  if (value === undefined) return []
+  if (Array.isArray(value) && value.every((name) => typeof name === 'string')) return value
+  throw refuse(WELCOME, 'features is not an array of strings')
+}
+
+/** An object of options, which may be left out. */
+function readRecord(type: number, value: unknown): Record<string, unknown> {
+  if (value === undefined || value === null) return {}
+  if (isRecord(value)) return value
+  throw refuse(type, 'its fields are not an object')
 }
 
 function readCount(type: number, value: unknown): number {

@@ -123,7 +123,7 @@ function readCount(type: number, value: unknown): number {
 }
 
 function readTimeout(type: number, value: unknown): number {
-  if (typeof value === 'number' && value > 0) return value
+  if (Number.isFinite(value) && (value as number) > 0) return value as number
   throw refuse(type, 'timeoutMs is not a positive number')
 }
 

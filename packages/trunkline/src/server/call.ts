@@ -2,6 +2,7 @@
 import type { Deadlines, Expiring } from '../protocol/deadlines.ts'
 import { RpcError } from '../protocol/error.ts'
 import { encodeError, encodeResult, type Failure, type OpenOptions } from '../protocol/messages.ts'
+import { exceedsBytes } from '../protocol/size.ts'
 import type { Payload } from '../protocol/values.ts'
 import { describeFailure, isDefect } from './failure.ts'
 import type { Connection } from './handler.ts'
@@ -157,7 +158,7 @@ export class ServerCall implements Invoker, Expiring {
   #finish(payload: Payload | undefined): void {
     if (this.#over) return
     const text = encodeResult(this.id, payload)
-    if (text.length <= this.#host.messageBytes) return this.#answer(text)
+    if (!exceedsBytes(text, this.#host.messageBytes)) return this.#answer(text)
     const message = `The answer of "${this.operation.path}" is larger than ${this.#host.messageBytes} bytes`
     this.#host.report(new RangeError(message), this.operation)
     this.#answer(encodeError(this.id, { code: 'TOO_LARGE', message, delivery: 'ran', data: undefined }, false))

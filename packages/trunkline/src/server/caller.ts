@@ -5,8 +5,9 @@ import { isProcedure } from '../contract/procedure.ts'
 import type { RouterRecord } from '../contract/router.ts'
 import { SchemaFailure } from '../contract/validator.ts'
 import { maxTimerMs } from '../protocol/deadlines.ts'
-import { type Delivery, RpcError } from '../protocol/error.ts'
+import { RpcError } from '../protocol/error.ts'
 import type { App } from './app.ts'
+import { feedOf } from './feed.ts'
 import type { Connection } from './handler.ts'
 import { HandlerInvocation, type Invoker } from './invocation.ts'
 import { compileApp, type Operation } from './operation.ts'
@@ -44,16 +45,12 @@ function build(router: RouterRecord, prefix: string, leaf: (path: string) => unk
 
 function start(operation: Operation, context: unknown, input: unknown, options: SubscribeOptions): unknown {
   const run = new Run(options)
-  const settled = run.within(async () => {
-    if (run.begin()) throw cancelled('not-run')
-    return operation.run(new HandlerInvocation(run, input, context, operation.errors))
-  })
-  if (operation.procedure.kind !== 'subscription') return settled.then((value) => checkOutput(operation, value))
-  return new CallerSubscription(operation, settled as Promise<AsyncIterable<unknown>>, run)
+  const settled = run.within(async () => operation.run(new HandlerInvocation(run, input, context, operation.errors)))
+  if (operation.procedure.kind === 'subscription') {
+    return new CallerSubscription(operation, settled as Promise<AsyncIterable<unknown>>, run)
+  }
+  return settled.finally(() => run.stop(false)).then((value) => checkOutput(operation, value))
 }
-
-const cancelled = (delivery: Delivery): RpcError =>
-  new RpcError('CANCELLED', { message: 'The call was aborted', delivery })
 
 /** One call in process: what its handler asks for, and its end by deadline or signal. */
 class Run implements Invoker {
@@ -62,22 +59,16 @@ class Run implements Invoker {
   readonly lastEventId: string | undefined
   readonly #controller = new AbortController()
   readonly #options: SubscribeOptions
-  /** Rejects with CANCELLED or TIMEOUT; never resolves. */
-  readonly ended: Promise<never>
-  #end!: (error: RpcError) => void
+  #hasBegun = false
+  #failure: RpcError | undefined
+  /** Rejects what is waited for at the moment. */
+  #interrupt: ((error: RpcError) => void) | undefined
 
   constructor(options: SubscribeOptions) {
     this.#options = options
     this.meta = options.meta ?? {}
     this.lastEventId = options.lastEventId
-    this.ended = new Promise((_, reject) => {
-      this.#end = (error) => {
-        reject(error)
-        this.#controller.abort(error)
-      }
-    })
-    this.ended.catch(() => {})
-    if (options.signal?.aborted) this.#end(cancelled('not-run'))
+    if (options.signal?.aborted) this.#end('CANCELLED', 'The call was aborted')
     else options.signal?.addEventListener('abort', this.#abort)
   }
 
@@ -86,30 +77,45 @@ class Run implements Invoker {
   }
 
   begin(): boolean {
-    return this.#controller.signal.aborted
+    this.#hasBegun = true
+    return this.#failure !== undefined
   }
 
   /** Runs the call; ends it when its deadline or its signal comes first. */
   async within(call: () => Promise<unknown>): Promise<unknown> {
+    if (this.#failure) throw this.#failure
     const { timeoutMs = 30_000 } = this.#options
-    const timer = setTimeout(
-      () => this.#end(new RpcError('TIMEOUT', { delivery: 'unknown' })),
-      Math.min(timeoutMs, maxTimerMs),
-    )
+    const timer = setTimeout(() => this.#end('TIMEOUT', 'No answer in time'), Math.min(timeoutMs, maxTimerMs))
     try {
-      return await Promise.race([call(), this.ended])
+      return await this.wait(call())
     } finally {
       clearTimeout(timer)
     }
   }
 
-  /** Nobody listens to a subscription any more. */
-  stop(): void {
-    this.#options.signal?.removeEventListener('abort', this.#abort)
-    this.#controller.abort()
+  /** Waits, unless the end comes first. One wait at a time; nothing of it is kept afterwards. */
+  wait<Value>(pending: PromiseLike<Value>): Promise<Value> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure) reject(this.#failure)
+      this.#interrupt = reject
+      pending.then(resolve, reject)
+    })
   }
 
-  readonly #abort = (): void => this.#end(cancelled('unknown'))
+  /** It is over for the caller: the handler's signal aborts if `isAbandoned`. Safe to call twice. */
+  stop(isAbandoned: boolean): void {
+    this.#interrupt = undefined
+    this.#options.signal?.removeEventListener('abort', this.#abort)
+    if (isAbandoned) this.#controller.abort()
+  }
+
+  readonly #abort = (): void => this.#end('CANCELLED', 'The call was aborted')
+
+  #end(code: 'CANCELLED' | 'TIMEOUT', message: string): void {
+    this.#failure = new RpcError(code, { message, delivery: this.#hasBegun ? 'unknown' : 'not-run' })
+    this.#interrupt?.(this.#failure)
+    this.#controller.abort(this.#failure)
+  }
 }
 
 async function checkOutput(operation: Operation, value: unknown): Promise<unknown> {
@@ -154,23 +160,32 @@ class CallerSubscription implements PendingSubscription<unknown> {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#run.stop()
+    this.#run.stop(true)
+    const source = await this.#source.catch(() => undefined)
+    // A source that nobody has iterated does not know that it is over.
+    if (source) release(source)
   }
 
   async *#iterate(owner: { processedId: string | undefined }): AsyncGenerator<unknown, void, undefined> {
     const iterator = (await this.#source)[Symbol.asyncIterator]()
     try {
       while (true) {
-        const { done, value: item } = await Promise.race([iterator.next(), this.#run.ended])
+        const { done, value: item } = await this.#run.wait(iterator.next())
         if (done) return
         const isEvent = isStreamEvent(item)
         yield await checkOutput(this.#operation, isEvent ? item.value : item)
         if (isEvent) owner.processedId = item.id
       }
     } finally {
-      this.#run.stop()
+      this.#run.stop(true)
       // It may be waiting for something that never comes; nobody waits for it here.
-      iterator.return?.().catch(() => {})
+      Promise.resolve(iterator.return?.()).catch(() => {})
     }
   }
+}
+
+function release(source: AsyncIterable<unknown>): void {
+  const feed = feedOf(source)
+  if (feed) feed.close()
+  else Promise.resolve(source[Symbol.asyncIterator]().return?.()).catch(() => {})
 }

@@ -120,8 +120,14 @@ export class BufferedFeed<Value> implements Feed<Value>, FeedSource {
 
   offer(entry: FeedEntry): void {
     if (this.#closed) return
-    if (this.#buffer.length === 0 && this.#gap === undefined && this.#sink?.ready()) this.#sink.deliver(entry)
-    else this.#keep(entry)
+    try {
+      if (this.#buffer.length === 0 && this.#gap === undefined && this.#sink?.ready()) this.#sink.deliver(entry)
+      else this.#keep(entry)
+    } catch (error) {
+      // A consumer or key function that throws is this subscriber's own trouble: the others get their event.
+      this.#buffer = []
+      this.#end(error)
+    }
   }
 
   attach(sink: FeedSink): void {
@@ -159,13 +165,7 @@ export class BufferedFeed<Value> implements Feed<Value>, FeedSource {
   }
 
   #keep(entry: FeedEntry): void {
-    try {
-      if (typeof this.#policy === 'object') this.#dropSameKey(entry, this.#policy)
-    } catch (error) {
-      // A key function that throws is this subscriber's own trouble.
-      this.#buffer = []
-      return this.#end(error)
-    }
+    if (typeof this.#policy === 'object') this.#dropSameKey(entry, this.#policy)
     if (this.#buffer.length >= this.#limit && this.#policy !== 'pause') {
       if (this.#policy === 'end') return this.#overflow()
       this.#buffer.shift()

@@ -10,7 +10,7 @@ export interface SubscribeFeedOptions<Value = unknown> {
   lastEventId?: string | undefined
   /** What happens when the subscriber is too slow. @default 'end' */
   policy?: SlowSubscriberPolicy<Value> | undefined
-  /** Events a slow subscriber may lag behind. @default 256, what the history of a topic holds */
+  /** Events that may wait for a slow subscriber. @default 255, one less than the history of a topic holds */
   bufferItems?: number | undefined
 }
 
@@ -18,7 +18,7 @@ export interface SubscribeFeedOptions<Value = unknown> {
 export interface Publisher<Topics extends object = Record<string, unknown>> {
   /**
    * Gives an event to every subscriber of the topic, in order of the calls.
-   * @returns the event's id, once every subscriber with the policy `pause` has room for the next
+   * @returns the event's id, once every subscriber with the policy `pause` had room for it
    * @throws RpcError `OVERLOADED` when too many events wait for a paused subscriber; the event is not published then
    */
   publish<Topic extends keyof Topics & string>(topic: Topic, value: Topics[Topic]): Promise<string>
@@ -35,6 +35,9 @@ export interface MemoryPublisherOptions {
   /** Milliseconds an event is kept. @default 120_000, twice as long as a lost session is kept */
   maxAgeMs?: number
 }
+
+/** One less than a topic's history: who is ended for the event that found no room finds that one and all before it when coming back at once. */
+const usualBufferItems = 255
 
 /** Publishes a process may have waiting for paused subscribers, per topic, before it is told to stop. */
 const maxWaiting = 1024
@@ -61,6 +64,11 @@ class Topic {
     for (const feed of this.feeds) if (feed.isPausing) return true
     return false
   }
+}
+
+/** Behind a gap everything that is left. */
+function entriesBehind(topic: Topic, after: number): FeedEntry[] {
+  return topic.history.filter(({ sequence }) => sequence > after).map(({ entry }) => entry)
 }
 
 class MemoryPublisher implements Publisher {
@@ -101,8 +109,8 @@ class MemoryPublisher implements Publisher {
       position: this.#id(this.#sequence),
       topic,
       policy: requirePolicy(options.policy ?? 'end'),
-      bufferItems: requireCount('bufferItems', options.bufferItems ?? 256) || 1,
-      backlog: resumed ? topic.history.filter(({ sequence }) => sequence > after).map(({ entry }) => entry) : [],
+      bufferItems: requireCount('bufferItems', options.bufferItems ?? usualBufferItems) || 1,
+      backlog: options.lastEventId === undefined ? [] : entriesBehind(topic, resumed ? after : 0),
       gap: options.lastEventId !== undefined && !resumed,
       onClose: () => {
         topic.feeds.delete(feed as BufferedFeed<unknown>)

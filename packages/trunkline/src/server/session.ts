@@ -32,6 +32,8 @@ export class ServerSession implements CallHost, StreamHost {
   readonly #usualCredit: CreditPair
   readonly #calls = new Map<number, ServerCall>()
   readonly #streams = new Map<number, ServerStream>()
+  /** Subscriptions whose handler has not given its source yet. */
+  #opening = 0
   #lastId = 0
 
   constructor(core: ServerCore, line: SessionLine, hello: Required<Hello>, context: unknown) {
@@ -80,6 +82,7 @@ export class ServerSession implements CallHost, StreamHost {
     const limitMs = Math.min(options.timeoutMs ?? this.#usualMs, this.#core.settings.limits.timeoutMs)
     const call = new ServerCall(this, id, operation, options, now + limitMs)
     this.#calls.set(id, call)
+    if (isStream(operation)) this.#opening++
     this.deadlines.watch(call.deadline, now)
     call.run(decoded)
   }
@@ -88,9 +91,10 @@ export class ServerSession implements CallHost, StreamHost {
     const stream = this.#streams.get(id)
     const call = this.#calls.get(id)
     this.#streams.delete(id)
-    this.#calls.delete(id)
     stream?.cancel()
-    call?.abort()
+    if (!call) return
+    this.#takeOff(call)
+    call.abort()
   }
 
   /** Of a stream that is not accepted yet there is nothing to raise: its first credit came with its `open`. */
@@ -117,7 +121,7 @@ export class ServerSession implements CallHost, StreamHost {
   // ── For calls and streams ──────────────────────────────────────────────────
 
   answer(call: ServerCall, text: string): void {
-    this.#calls.delete(call.id)
+    this.#takeOff(call)
     this.#line.send(text)
   }
 
@@ -127,18 +131,23 @@ export class ServerSession implements CallHost, StreamHost {
 
   accept(call: ServerCall, source: unknown): void {
     const feed = feedOf(source)
-    if (call.isOver) return disposeSource(source, feed)
+    if (call.isOver) return void disposeSource(source, feed)
     if (!feed && !isAsyncIterable(source)) {
       return call.fail(
         new TypeError(`the handler of "${call.operation.path}" must return an async iterable, got ${typeof source}`),
       )
     }
-    this.#calls.delete(call.id)
     const number = this.#streamNumber(call.operation, feed?.topic)
     const credit = call.options.credit ?? this.#usualCredit
-    const stream = feed
-      ? new FedStream(this, call, number, credit, feed)
-      : new PulledStream(this, call, number, credit, source as AsyncIterable<unknown>)
+    let stream: ServerStream
+    try {
+      stream = feed
+        ? new FedStream(this, call, number, credit, feed)
+        : new PulledStream(this, call, number, credit, source as AsyncIterable<unknown>)
+    } catch (error) {
+      return call.fail(error)
+    }
+    this.#takeOff(call)
     this.#streams.set(call.id, stream)
     this.sendStream(encodeAccept(call.id, number, feed?.position))
     stream.start()
@@ -152,12 +161,15 @@ export class ServerSession implements CallHost, StreamHost {
     this.#core.report(error, operation, this.context)
   }
 
+  #takeOff(call: ServerCall): void {
+    if (this.#calls.delete(call.id) && isStream(call.operation)) this.#opening--
+  }
+
   #refusalFor(operation: Operation): RpcError | undefined {
     if (this.#core.isDraining) return refusal.shuttingDown()
     const { calls, streams } = this.#core.settings.limits
     if (this.#calls.size >= calls) return refusal.tooManyCalls(calls)
-    if (operation.procedure.kind === 'subscription' && this.#streams.size >= streams)
-      return refusal.tooManyStreams(streams)
+    if (isStream(operation) && this.#streams.size + this.#opening >= streams) return refusal.tooManyStreams(streams)
     return undefined
   }
 
@@ -166,7 +178,7 @@ export class ServerSession implements CallHost, StreamHost {
     const failure = describeFailure(error, operation, false)
     // Only errors of a contract have data that is checked, and this is none.
     if (failure instanceof Promise) return
-    this.#line.send(encodeError(id, failure, operation?.procedure.kind === 'subscription'))
+    this.#line.send(encodeError(id, failure, operation !== undefined && isStream(operation)))
   }
 
   #turnAwayRepeat(id: number): void {
@@ -183,6 +195,10 @@ export class ServerSession implements CallHost, StreamHost {
   }
 }
 
+function isStream({ procedure }: Operation): boolean {
+  return procedure.kind === 'subscription'
+}
+
 function isRepeatable({ procedure }: Operation): boolean {
   return procedure.kind !== 'mutation' || procedure.idempotent
 }
@@ -195,8 +211,12 @@ function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
   )
 }
 
-/** A source that came too late: its caller has gone while the handler was getting it. */
-function disposeSource(source: unknown, feed: { close(): void } | undefined): void {
-  if (feed) feed.close()
-  else if (isAsyncIterable(source)) Promise.resolve(source[Symbol.asyncIterator]().return?.()).catch(() => {})
+/** A source that came too late: its caller has gone while the handler was getting it, and nobody hears what it throws. */
+async function disposeSource(source: unknown, feed: { close(): void } | undefined): Promise<void> {
+  try {
+    if (feed) feed.close()
+    else if (isAsyncIterable(source)) await source[Symbol.asyncIterator]().return?.()
+  } catch {
+    // See above.
+  }
 }

@@ -3,6 +3,7 @@
 
 import { isStreamEvent } from '../contract/event.ts'
 import { type CreditPair, encodeEnd, encodeGap, encodeItem, nominalItemBytes, sizeOf } from '../protocol/messages.ts'
+import { exceedsBytes } from '../protocol/size.ts'
 import type { Payload } from '../protocol/values.ts'
 import type { ServerCall } from './call.ts'
 import type { FeedEntry, FeedSink, FeedSource } from './feed.ts'
@@ -89,7 +90,7 @@ export abstract class ServerStream {
   }
 
   protected sendItem(text: string, bytes: number): void {
-    if (text.length > this.host.messageBytes) {
+    if (exceedsBytes(text, this.host.messageBytes)) {
       this.fail(
         new RangeError(`an item of "${this.call.operation.path}" is larger than ${this.host.messageBytes} bytes`),
       )
@@ -183,6 +184,10 @@ interface EncodedItem {
 export class FedStream extends ServerStream implements FeedSink {
   readonly #feed: FeedSource
   #isBusy = false
+  /** The feed is another stream's until it has taken this one. */
+  #isAttached = false
+  /** What the feed said while an item was being validated: it has to come behind the item. */
+  #ending: (() => void) | undefined
 
   constructor(host: StreamHost, call: ServerCall, number: number, credit: CreditPair, feed: FeedSource) {
     super(host, call, number, credit)
@@ -191,7 +196,22 @@ export class FedStream extends ServerStream implements FeedSink {
 
   start(): void {
     if (this.isGap) this.gap('source')
-    this.#feed.attach(this)
+    try {
+      this.#feed.attach(this)
+      this.#isAttached = true
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  override end(): void {
+    if (this.#isBusy) this.#ending = () => super.end()
+    else super.end()
+  }
+
+  override fail(error: unknown): void {
+    if (this.#isBusy) this.#ending = () => super.fail(error)
+    else super.fail(error)
   }
 
   wake(): void {
@@ -209,18 +229,22 @@ export class FedStream extends ServerStream implements FeedSink {
       return
     }
     this.#isBusy = true
-    item.then(this.#encoded, (error) => this.fail(error))
+    item.then(this.#encoded, (error) => {
+      this.#isBusy = false
+      this.fail(error)
+    })
   }
 
   protected stop(): void {
-    this.#feed.close()
+    if (this.#isAttached) this.#feed.close()
   }
 
   readonly #encoded = (item: EncodedItem): void => {
     this.#isBusy = false
     if (this.isOver) return
     this.sendItem(item.text, item.bytes)
-    this.wake()
+    if (this.#ending) this.#ending()
+    else this.wake()
   }
 
   /** Undefined when it failed, which has ended the stream. */

@@ -1,0 +1,203 @@
+import { describe, expect, it } from 'vitest'
+import { joinBatch, Outbox } from '../../packages/trunkline/src/protocol/outbox.ts'
+
+interface Frame {
+  text: string
+  counted: boolean
+}
+
+function open(joinStreams: (messages: string[]) => string = joinBatch) {
+  const frames: Frame[] = []
+  let scheduled = 0
+  const outbox = new Outbox({
+    schedule: () => scheduled++,
+    write: (text, counted) => frames.push({ text, counted }),
+    joinStreams,
+  })
+  return { outbox, frames, texts: () => frames.map(({ text }) => text), scheduled: () => scheduled }
+}
+
+const message = (length: number): string => `["${'x'.repeat(length - 4)}"]`
+
+describe('joinBatch', () => {
+  it('gives one message as it is, and several as an array', () => {
+    expect(joinBatch(['[1]'])).toBe('[1]')
+    expect(joinBatch(['[1]', '[2]', '[3]'])).toBe('[[1],[2],[3]]')
+  })
+})
+
+describe('batching', () => {
+  it('writes nothing before the flush, and one frame then', () => {
+    const { outbox, texts } = open()
+    outbox.push('[1]')
+    outbox.push('[2]')
+    expect(texts()).toEqual([])
+    outbox.flush()
+    expect(texts()).toEqual(['[[1],[2]]'])
+  })
+
+  it('asks for a flush once a turn', () => {
+    const { outbox, scheduled } = open()
+    outbox.push('[1]')
+    outbox.pushStream('[2]')
+    outbox.ride('[3]')
+    expect(scheduled()).toBe(1)
+    outbox.flush()
+    outbox.push('[4]')
+    expect(scheduled()).toBe(2)
+  })
+
+  it('an empty flush writes nothing', () => {
+    const { outbox, texts } = open()
+    outbox.flush()
+    outbox.push('[1]')
+    outbox.flush()
+    outbox.flush()
+    expect(texts()).toEqual(['[1]'])
+  })
+
+  it('puts results before messages of streams, each in their order', () => {
+    const { outbox, texts } = open()
+    outbox.pushStream('["s1"]')
+    outbox.push('["r1"]')
+    outbox.pushStream('["s2"]')
+    outbox.push('["r2"]')
+    outbox.flush()
+    expect(texts()).toEqual(['[["r1"],["r2"],["s1"],["s2"]]'])
+  })
+
+  it('joins a batch of stream messages alone through its host, which may share it', () => {
+    const { outbox, texts } = open((messages) => `shared ${messages.length}`)
+    outbox.pushStream('[1]')
+    outbox.pushStream('[2]')
+    outbox.flush()
+    outbox.pushStream('[3]')
+    outbox.push('[4]')
+    outbox.flush()
+    expect(texts()).toEqual(['shared 2', '[[4],[3]]'])
+  })
+
+  it('what is pushed while a frame is written goes out with the next', () => {
+    const texts: string[] = []
+    const outbox: Outbox = new Outbox({
+      schedule: () => {},
+      write: (text) => {
+        if (texts.push(text) === 1) outbox.push('[2]')
+      },
+      joinStreams: joinBatch,
+    })
+    outbox.push('[1]')
+    outbox.flush()
+    expect(texts).toEqual(['[1]'])
+    outbox.flush()
+    expect(texts).toEqual(['[1]', '[2]'])
+  })
+
+  it('clear forgets what was not written, and what comes after is written', () => {
+    const { outbox, texts } = open()
+    outbox.push('[1]')
+    outbox.pushStream('[2]')
+    outbox.clear()
+    expect(outbox.size).toBe(0)
+    outbox.flush()
+    outbox.ride('[3]')
+    outbox.flush()
+    expect(texts()).toEqual(['[3]'])
+  })
+})
+
+describe('the cut at 32 calls', () => {
+  it('writes 32 calls at once, and the rest at the flush', () => {
+    const { outbox, texts, scheduled } = open()
+    for (let index = 0; index < 70; index++) outbox.push(`[${index}]`)
+    expect(texts().map((text) => JSON.parse(text).length)).toEqual([32, 32])
+    outbox.flush()
+    expect(texts().flatMap((text) => JSON.parse(text))).toEqual(Array.from({ length: 70 }, (_, index) => [index]))
+    expect(scheduled()).toBe(1)
+  })
+
+  it('leaves streams alone: their items come in long runs anyway', () => {
+    const { outbox, texts } = open()
+    for (let index = 0; index < 70; index++) outbox.pushStream(`[${index}]`)
+    expect(texts()).toEqual([])
+  })
+})
+
+describe('the cut at 64 KiB', () => {
+  it('takes 64 KiB into one frame', () => {
+    const { outbox, texts } = open()
+    outbox.push(message(32 * 1024))
+    outbox.push(message(32 * 1024))
+    expect(texts()).toEqual([])
+    expect(outbox.size).toBe(64 * 1024)
+  })
+
+  it('writes what it has before a message that goes over it', () => {
+    const { outbox, texts } = open()
+    outbox.push(message(32 * 1024))
+    outbox.push(message(32 * 1024))
+    outbox.push('[1]')
+    expect(texts().map((text) => text.length)).toEqual([64 * 1024 + 3])
+    outbox.flush()
+    expect(texts()[1]).toBe('[1]')
+  })
+
+  it('gives a large message a frame of its own', () => {
+    const { outbox, texts } = open()
+    outbox.push('[1]')
+    outbox.push(message(1024 * 1024))
+    outbox.push('[2]')
+    outbox.flush()
+    expect(texts().map((text) => text.length)).toEqual([3, 1024 * 1024, 3])
+  })
+
+  it('a first message that is large is written with no empty frame before it', () => {
+    const { outbox, frames } = open()
+    outbox.push(message(100_000))
+    expect(frames).toEqual([])
+    outbox.flush()
+    expect(frames).toHaveLength(1)
+  })
+
+  it('leaves what is behind a cut to a flush that was asked for', () => {
+    const { outbox, scheduled, texts } = open()
+    for (let index = 0; index < 3; index++) outbox.push(message(40 * 1024))
+    expect(texts()).toHaveLength(2)
+    expect(scheduled()).toBeGreaterThanOrEqual(1)
+    outbox.flush()
+    expect(texts()).toHaveLength(3)
+  })
+})
+
+describe('the sequence', () => {
+  it.each<[string, (outbox: Outbox) => void, boolean]>([
+    ['a message', (outbox) => outbox.push('[1]'), true],
+    ['a message of a stream', (outbox) => outbox.pushStream('[1]'), true],
+    ['credit alone', (outbox) => outbox.ride('[9,1,2,3]'), false],
+    ['two credits', (outbox) => [outbox.ride('[9,1,2,3]'), outbox.ride('[9,3,2,3]')], false],
+    ['credit beside a message', (outbox) => [outbox.ride('[9,1,2,3]'), outbox.push('[1]')], true],
+    ['credit beside an item', (outbox) => [outbox.pushStream('[6,1]'), outbox.ride('[9,1,2,3]')], true],
+  ])('a frame with %s is counted: %s', (_name, fill, counted) => {
+    const { outbox, frames } = open()
+    fill(outbox)
+    outbox.flush()
+    expect(frames.map((frame) => frame.counted)).toEqual([counted])
+  })
+
+  it('each frame of a cut batch is counted by what it holds', () => {
+    const { outbox, frames } = open()
+    outbox.push(message(60 * 1024))
+    outbox.ride(message(10 * 1024))
+    outbox.flush()
+    expect(frames.map((frame) => frame.counted)).toEqual([true, false])
+  })
+
+  it('a cleared message does not count the next frame', () => {
+    const { outbox, frames } = open()
+    outbox.push('[1]')
+    outbox.clear()
+    outbox.ride('[9,1,2,3]')
+    outbox.flush()
+    expect(frames.map((frame) => frame.counted)).toEqual([false])
+  })
+})
