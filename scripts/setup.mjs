@@ -54,7 +54,11 @@ export const chromiumPaths = ['/usr/bin/chromium', '/usr/bin/chromium-browser', 
 
 export const ensureChromium = () => ensureProgram(chromiumPaths, 'chromium', 'the tests in a browser')
 
+export const ensureOpenssl = () =>
+  ensureProgram(['/usr/bin/openssl'], 'openssl', 'the test over TLS, which makes a certificate')
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   installPackages()
   ensureChromium()
+  ensureOpenssl()
 }

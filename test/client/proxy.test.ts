@@ -56,3 +56,12 @@ it('calls without its parent', async () => {
   const { ping } = api
   expect(await ping()).toBe('pong')
 })
+
+it('is turned into text without a call', async () => {
+  const own = createPair(app)
+  const { api } = own.createClient()
+  expect(`${api.rooms}`).toBe('[client rooms]')
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(own.frames).toEqual([])
+  await own.close()
+})

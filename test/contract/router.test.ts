@@ -38,7 +38,7 @@ describe('names', () => {
     expect(() => untyped({ rooms: { '': query() } })).toThrow(/^rooms\.: .*empty/)
   })
 
-  it.each(['list', '$', '0', 'größe', 'has space', 'valueOf', 'toString', 'hasOwnProperty', 'name', 'length'])(
+  it.each(['list', '$', '0', 'größe', 'has space', 'hasOwnProperty', 'name', 'length'])(
     'any other name is taken: %j',
     (name) => {
       expect([...walkRouter(untyped({ [name]: query() }))].map(([path]) => path)).toEqual([name])

@@ -14,18 +14,25 @@ export function runMiddleware(
   options: SubscribeOptions,
   start: (options: KeptOptions) => ClientCall,
 ): Pending {
-  const controller = new AbortController()
-  const signal = options.signal ? AbortSignal.any([options.signal, controller.signal]) : controller.signal
+  const calls: ClientCall[] = []
+  let isCancelled = false
+  // A refused subscription keeps its error for whoever iterates it, through every layer.
+  const onStreamRefused = (): void => void outcome.catch(() => {})
   const run = async (index: number, meta: Meta): Promise<unknown> => {
     const middleware = stack[index]
     if (middleware) {
       const next = (more?: { meta: Meta }): Promise<unknown> => run(index + 1, { ...meta, ...more?.meta })
       return middleware({ path, input, call: { meta }, signal: options.signal, next })
     }
-    // A refused subscription keeps its error for whoever iterates it, through every layer.
-    const onStreamRefused = (): void => void outcome.catch(() => {})
-    return start({ ...options, meta, signal, onStreamRefused }).promise
+    const call = start({ ...options, meta, onStreamRefused })
+    calls.push(call)
+    if (isCancelled) call.cancel()
+    return call.promise
   }
   const outcome: Promise<unknown> = run(0, options.meta ?? {})
-  return toPending(outcome, { cancel: () => controller.abort() })
+  const cancel = (): void => {
+    isCancelled = true
+    for (const call of calls) call.cancel()
+  }
+  return toPending(outcome, { cancel })
 }

@@ -14,6 +14,7 @@ const unanswered = new Set([
   'constructor',
   'prototype',
   '__proto__',
+  'valueOf',
 ])
 
 export function createProxy(invoke: Invoke, path = ''): unknown {
@@ -21,6 +22,8 @@ export function createProxy(invoke: Invoke, path = ''): unknown {
   return new Proxy(() => {}, {
     get(_target, name) {
       if (typeof name !== 'string' || unanswered.has(name)) return undefined
+      // For a line in a log; as a call it would go out and come back as a rejection that nobody expects.
+      if (name === 'toString') return () => `[client ${path}]`
       let child = children.get(name)
       if (child) return child
       child = createProxy(invoke, path ? `${path}.${name}` : name)

@@ -7,7 +7,7 @@ export interface RouterRecord {
   readonly [name: string]: Procedure | RouterRecord
 }
 
-// A proxy that answered these would be taken for a promise, be asked for JSON, or shadow what every function has.
+// A proxy that answered these would be taken for a promise, be asked for JSON or text, or shadow what every function has.
 const refusedNames = new Set([
   'then',
   'catch',
@@ -19,6 +19,8 @@ const refusedNames = new Set([
   'constructor',
   'prototype',
   '__proto__',
+  'toString',
+  'valueOf',
 ])
 
 /** A path travels with each call; 128 bytes is far above what people write and keeps a stranger's small. */
