@@ -1,5 +1,4 @@
 // Schemas: what may stand as input, output or error data, and the types inferred from it. Does not run them.
-import type { StandardSchemaV1 } from '@standard-schema/spec'
 
 /** Any Standard Schema: zod 4, valibot, arktype, or `type<T>()`. Constrained shallowly: TypeScript compares nothing below `~standard`. */
 export interface Schema {
@@ -26,7 +25,13 @@ export type InferOutput<Target> = Target extends { readonly _zod: { readonly out
 
 /** An unchecked type: the value passes as it is. The compiler is the only one who looks. */
 export interface UncheckedType<Value> {
-  readonly '~standard': StandardSchemaV1.Props<Value, Value>
+  /** What Standard Schema asks of a schema, written out: the published types then need no package for it. */
+  readonly '~standard': {
+    readonly version: 1
+    readonly vendor: 'trunkline'
+    readonly validate: (value: unknown) => { readonly value: Value; readonly issues?: undefined }
+    readonly types?: { readonly input: Value; readonly output: Value } | undefined
+  }
 }
 
 /** Declares a type without a check at run time: `output: type<Report>()`. */
