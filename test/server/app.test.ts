@@ -49,7 +49,7 @@ describe('handlers', () => {
   it.each<[string, unknown, string]>([
     ['top', { ...whole, pong: ping }, 'pong: a handler without a procedure'],
     ['deep', { ping, rooms: { post, deep: { watch, look: watch } } }, 'rooms.deep.look: a handler without a procedure'],
-    ['a name of Object.prototype', { ...whole, toString: ping }, 'toString: a handler without a procedure'],
+    ['a name of Object.prototype', { ...whole, hasOwnProperty: ping }, 'hasOwnProperty: a handler without a procedure'],
   ])('a superfluous one is named: %s', (_name, handlers, message) => {
     expect(() => untyped(handlers)).toThrow(TypeError)
     expect(() => untyped(handlers)).toThrow(message)
@@ -72,10 +72,10 @@ describe('handlers', () => {
   })
 
   it('a procedure named like a method of Object.prototype needs its own handler', () => {
-    const odd = router({ toString: query({ output: z.string() }), valueOf: query() })
-    expect(() => implement(odd).handlers({} as never)).toThrow('toString: the handler is missing')
-    const app = implement(odd).handlers({ toString: () => 'mine', valueOf: () => {} })
-    return expect(createCaller(app).toString()).resolves.toBe('mine')
+    const odd = router({ hasOwnProperty: query({ output: z.string() }), valueOf: query() })
+    expect(() => implement(odd).handlers({} as never)).toThrow('hasOwnProperty: the handler is missing')
+    const app = implement(odd).handlers({ hasOwnProperty: () => 'mine', valueOf: () => {} })
+    return expect(createCaller(app).hasOwnProperty()).resolves.toBe('mine')
   })
 })
 

@@ -1,27 +1,12 @@
 // The router: procedures by path. Refuses at definition what could not work later. Does not know handlers or sockets.
 import { builtinCodes } from '../protocol/error.ts'
+import { refusedNames } from '../protocol/names.ts'
 import { isProcedure, type Procedure } from './procedure.ts'
 
 /** A router as written: procedures, and further routers, by name. */
 export interface RouterRecord {
   readonly [name: string]: Procedure | RouterRecord
 }
-
-// A proxy that answered these would be taken for a promise, be asked for JSON or text, or shadow what every function has.
-const refusedNames = new Set([
-  'then',
-  'catch',
-  'finally',
-  'toJSON',
-  'call',
-  'apply',
-  'bind',
-  'constructor',
-  'prototype',
-  '__proto__',
-  'toString',
-  'valueOf',
-])
 
 /** A path travels with each call; 128 bytes is far above what people write and keeps a stranger's small. */
 const maxPathBytes = 128
