@@ -72,10 +72,10 @@ describe('handlers', () => {
   })
 
   it('a procedure named like a method of Object.prototype needs its own handler', () => {
-    const odd = router({ hasOwnProperty: query({ output: z.string() }), valueOf: query() })
-    expect(() => implement(odd).handlers({} as never)).toThrow('hasOwnProperty: the handler is missing')
-    const app = implement(odd).handlers({ hasOwnProperty: () => 'mine', valueOf: () => {} })
-    return expect(createCaller(app).hasOwnProperty()).resolves.toBe('mine')
+    const odd = router({ toLocaleString: query({ output: z.string() }), propertyIsEnumerable: query() })
+    expect(() => implement(odd).handlers({} as never)).toThrow('toLocaleString: the handler is missing')
+    const app = implement(odd).handlers({ toLocaleString: () => 'mine', propertyIsEnumerable: () => {} })
+    return expect(createCaller(app).toLocaleString()).resolves.toBe('mine')
   })
 })
 
