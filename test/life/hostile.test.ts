@@ -9,10 +9,21 @@ import { WebSocketServer } from 'ws'
 import { z } from 'zod'
 import { acts } from '../faults/strangers.ts'
 
+let checks = 0
+
+/** An asynchronous refinement as people write it: it looks something up, and that fails. */
+async function check(name: string): Promise<boolean> {
+  checks++
+  await turn()
+  if (name === 'broken') throw new Error('the database is down')
+  return name === 'free'
+}
+
 const contract = router({
   echo: query({ input: z.object({ text: z.string() }), output: z.object({ text: z.string() }) }),
   any: query({ input: z.any(), output: z.any() }),
   items: subscription({ input: z.number(), output: z.number() }),
+  refined: query({ input: z.string().refine(check) }),
 })
 
 const app = implement(contract).handlers({
@@ -21,6 +32,7 @@ const app = implement(contract).handlers({
   items: async function* ({ input }) {
     for (let index = 0; index < input; index++) yield index
   },
+  refined: () => {},
 })
 
 let server: NodeServer
@@ -62,6 +74,20 @@ test('20 honest clients see no error while every hostile act goes on around them
   isOver = true
   expect((await Promise.all(honest)).flat()).toEqual([])
   await Promise.all(clients.map(({ connection }) => connection.close()))
+})
+
+test.each([
+  ['taken', 'BAD_REQUEST'],
+  ['broken', 'BAD_REQUEST'],
+  ['free', undefined],
+])('an asynchronous refinement runs once and takes nobody down: %s', async (name, code) => {
+  const { api, connection } = createClient<typeof contract>({ url: server.url })
+  checks = 0
+  const outcome = await safe(api.refined(name))
+  expect(outcome.ok ? undefined : outcome.error.code).toBe(code)
+  expect(checks).toBe(1)
+  expect(outcome.ok || outcome.error.delivery === 'not-run').toBe(true)
+  await connection.close()
 })
 
 describe('a hostile server', () => {

@@ -113,6 +113,7 @@ export class Calls implements CallHost {
   }
 
   accepted(call: ClientCall, stream: number, position: string | undefined): void {
+    this.#forgetStream(call)
     call.accept(stream, position)
     this.#streams.set(stream, call)
     this.#writeWaiting()
