@@ -326,8 +326,7 @@ describe('a process ends by itself', () => {
   it('when a client was closed twice', async () => {
     const text = `
       await api.ping()
-      connection.close()
-      await new Promise((resolve) => setTimeout(resolve, 50))
+      await Promise.all([connection.close(), connection.close()])
       await connection.close()
       await server.close()
       console.log('closed')`

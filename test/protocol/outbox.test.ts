@@ -98,7 +98,6 @@ describe('batching', () => {
     outbox.push('[1]')
     outbox.pushStream('[2]')
     outbox.clear()
-    expect(outbox.size).toBe(0)
     outbox.flush()
     outbox.ride('[3]')
     outbox.flush()
@@ -129,7 +128,6 @@ describe('the cut at 64 KiB', () => {
     outbox.push(message(32 * 1024))
     outbox.push(message(32 * 1024))
     expect(texts()).toEqual([])
-    expect(outbox.size).toBe(64 * 1024)
   })
 
   it('writes what it has before a message that goes over it', () => {

@@ -1,5 +1,10 @@
 // The door `trunkline/node`: serves an app over HTTP upgrades, with `ws`. Knows Node; knows nothing of calls.
-import { createServer as createHttpServer, type Server as HttpServer, type IncomingMessage } from 'node:http'
+import {
+  createServer as createHttpServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http'
 import { createServer as createHttpsServer, type ServerOptions as TlsOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -239,7 +244,7 @@ function hostOf({ address, family }: AddressInfo): string {
   return family === 'IPv6' ? `[${address}]` : address
 }
 
-function answerPlainHttp(_request: IncomingMessage, response: import('node:http').ServerResponse): void {
+function answerPlainHttp(_request: IncomingMessage, response: ServerResponse): void {
   const text = `This is a Trunkline server: connect to it with a WebSocket and the subprotocol ${subprotocol}.`
   response
     .writeHead(426, { 'Content-Type': 'text/plain; charset=utf-8', Upgrade: 'websocket', Connection: 'Upgrade' })

@@ -182,7 +182,6 @@ export class ManagedConnection implements ClientConnection, LineHost {
     if (wasOpen && performance.now() - this.#openedAt >= healthyMs) this.#backoff.attempt = this.#broken = 0
     const { kind, words } = closingOf(code, reason, isLost)
     this.#broken = kind === 'broken' ? this.#broken + 1 : 0
-    // Its own reason is known only to a server that was reached.
     if (kind === 'final' || this.#broken >= 3) return this.#finish(finalError(code, words), words)
     if (code === closeCode.unauthenticated) return this.#askAgain(words)
     const delayMs = this.#backoff.next()

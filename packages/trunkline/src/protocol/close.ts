@@ -15,12 +15,9 @@ export const closeCode = {
   unauthenticated: 4001,
   forbidden: 4003,
   version: 4006,
-  replaced: 4011,
   keepAliveTimeout: 4102,
-  tooManyConnections: 4104,
   noHello: 4108,
   sequenceBroken: 4110,
-  goaway: 4201,
   slowConsumer: 4202,
 } as const
 

@@ -35,11 +35,6 @@ export class Outbox {
     this.#host = host
   }
 
-  /** UTF-16 units that wait for the flush. */
-  get size(): number {
-    return this.#size
-  }
-
   /** Adds a message that goes before those of streams. */
   push(message: string): void {
     this.#reserve(message.length)
