@@ -18,6 +18,7 @@ export interface Procedure<Kind = ProcedureKind, Input = unknown, Output = unkno
   readonly meta: ProcedureMeta
   readonly idempotent: boolean
   readonly validateOutput: boolean | undefined
+  readonly cost: number
 }
 
 export interface ProcedureDefinition<Input, Output, Errors> {
@@ -31,6 +32,8 @@ export interface ProcedureDefinition<Input, Output, Errors> {
   meta?: ProcedureMeta
   /** `false` sends what the handler gives unchecked, unknown keys and all. @default the server's `validateOutput` */
   validateOutput?: boolean
+  /** What a call takes from the server's `rateLimit`. @default 1 */
+  cost?: number
 }
 
 export interface MutationDefinition<Input, Output, Errors> extends ProcedureDefinition<Input, Output, Errors> {
@@ -76,6 +79,11 @@ export function subscription<
   return define('subscription', definition)
 }
 
+function requireCost(cost: number): number {
+  if (Number.isFinite(cost) && cost >= 0) return cost
+  throw new TypeError(`cost must be a number from 0, got ${String(cost)}`)
+}
+
 function define<Kind, Input, Output, Errors>(
   kind: Kind,
   definition: MutationDefinition<Input, Output, Errors>,
@@ -88,6 +96,7 @@ function define<Kind, Input, Output, Errors>(
     meta: definition.meta ?? {},
     idempotent: definition.idempotent ?? false,
     validateOutput: definition.validateOutput,
+    cost: requireCost(definition.cost ?? 1),
   }
   Object.defineProperty(procedure, brand, { value: true })
   // An absent schema is `undefined`, which is what its type parameter then defaults to.

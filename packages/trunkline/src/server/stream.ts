@@ -30,6 +30,8 @@ export abstract class ServerStream {
   #byteLimit: number
   #items = 0
   #bytes = 0
+  /** Questions whether it may go on that are not answered. */
+  #holds = 0
 
   constructor(host: StreamHost, call: ServerCall, number: number, credit: CreditPair) {
     this.host = host
@@ -46,12 +48,28 @@ export abstract class ServerStream {
   protected abstract stop(): void
 
   ready(): boolean {
-    return !this.isOver && this.#items < this.#itemLimit && this.#bytes < this.#byteLimit && !this.host.isResting
+    return (
+      !this.isOver &&
+      this.#items < this.#itemLimit &&
+      this.#bytes < this.#byteLimit &&
+      this.#holds === 0 &&
+      !this.host.isResting
+    )
   }
 
   credit(items: number, bytes: number): void {
     this.#itemLimit = Math.max(this.#itemLimit, items)
     this.#byteLimit = Math.max(this.#byteLimit, bytes)
+    this.wake()
+  }
+
+  /** Sends nothing until `release`. */
+  hold(): void {
+    this.#holds++
+  }
+
+  release(): void {
+    this.#holds--
     this.wake()
   }
 

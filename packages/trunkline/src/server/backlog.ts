@@ -1,0 +1,97 @@
+// What a connection has said and is not worked off: a slice at a time, so that whoever asks for much at once starves nobody else.
+// Does not know what a message does.
+import type { Frame } from '../protocol/decode.ts'
+
+export interface BacklogHost {
+  /** Works off one message; false when the connection is over. */
+  work(frame: Frame, index: number): boolean
+  /** Runs `task` after what has arrived meanwhile was read. */
+  yieldTo(task: () => void): void
+  /** Reads nothing more for now, or goes on. */
+  hold(isHeld: boolean): void
+}
+
+/** The others' turn comes after this long: a quarter of a frame of a game, and hundreds of ordinary calls. */
+const sliceMs = 4
+/** Frames closer together than this came in one piece and belong to one slice. */
+const contiguousMs = 0.2
+/** The clock is looked at after this many messages: reading it costs about as much as a small message. */
+const lookEvery = 16
+/** Text that may wait here; more stays with TCP. */
+const maxLength = 256 * 1024
+
+export class Backlog {
+  readonly #host: BacklogHost
+  #waiting: { readonly frame: Frame; readonly length: number }[] = []
+  #length = 0
+  /** Messages of the first waiting frame that are done. */
+  #done = 0
+  #sliceEnd = 0
+  #workedUntil = Number.NEGATIVE_INFINITY
+  #isHeld = false
+
+  constructor(host: BacklogHost) {
+    this.#host = host
+  }
+
+  /** Takes a frame that came at `now` and works it off, at once if it is this connection's turn. */
+  take(frame: Frame, length: number, now: number): void {
+    if (this.#waiting.length > 0) return this.#wait(frame, length)
+    if (now - this.#workedUntil > contiguousMs) this.#sliceEnd = now + sliceMs
+    const { messages } = frame
+    let done = 0
+    if (now < this.#sliceEnd) {
+      done = this.#work(frame, 0)
+      this.#workedUntil = performance.now()
+      if (done >= messages.length) return
+    }
+    this.#done = done
+    this.#wait(frame, length)
+    this.#host.yieldTo(this.#continue)
+  }
+
+  /** Forgets what is left. */
+  clear(): void {
+    this.#waiting = []
+    this.#length = 0
+    this.#done = 0
+  }
+
+  #wait(frame: Frame, length: number): void {
+    this.#waiting.push({ frame, length })
+    this.#length += length
+    if (this.#length <= maxLength || this.#isHeld) return
+    this.#isHeld = true
+    this.#host.hold(true)
+  }
+
+  readonly #continue = (): void => {
+    this.#sliceEnd = performance.now() + sliceMs
+    let worked = 0
+    for (const { frame, length } of this.#waiting) {
+      this.#done = this.#work(frame, this.#done)
+      if (this.#done < frame.messages.length) break
+      this.#done = 0
+      this.#length -= length
+      worked++
+      if (performance.now() >= this.#sliceEnd) break
+    }
+    this.#waiting.splice(0, worked)
+    if (this.#isHeld && this.#length <= maxLength / 2) {
+      this.#isHeld = false
+      this.#host.hold(false)
+    }
+    if (this.#waiting.length > 0) this.#host.yieldTo(this.#continue)
+  }
+
+  /** Works off messages until the slice is over; gives the index of the next. */
+  #work(frame: Frame, from: number): number {
+    const { length } = frame.messages
+    let index = from
+    while (index < length) {
+      if (!this.#host.work(frame, index++)) return length
+      if ((index - from) % lookEvery === 0 && performance.now() >= this.#sliceEnd) break
+    }
+    return index
+  }
+}
