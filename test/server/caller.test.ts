@@ -102,7 +102,7 @@ describe('calls', () => {
   })
 
   it('give the handler a context, meta, and a connection that names the caller', async () => {
-    let seen: Partial<HandlerArgument<never, unknown>> = {}
+    let seen: Partial<HandlerArgument<unknown, unknown, unknown>> = {}
     const app = implement(router({ a: query() }))
       .context<{ user: string }>()
       .handlers({

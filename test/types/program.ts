@@ -6,7 +6,7 @@ import ts from 'typescript'
 const here = dirname(fileURLToPath(import.meta.url))
 
 /** The repository's own options. */
-function readOptions(): ts.CompilerOptions {
+export function readOptions(): ts.CompilerOptions {
   const path = join(here, '../../tsconfig.base.json')
   const { config, error } = ts.readConfigFile(path, ts.sys.readFile)
   if (error) throw new Error(ts.flattenDiagnosticMessageText(error.messageText, '\n'))

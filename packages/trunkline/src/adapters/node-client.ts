@@ -21,6 +21,7 @@ export type {
   Gap,
   PendingSubscription,
   RouterClient,
+  RouterErrors,
   RouterInputs,
   RouterOutputs,
   SubscribeOptions,

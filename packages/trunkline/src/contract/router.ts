@@ -1,11 +1,22 @@
 // The router: procedures by path. Refuses at definition what could not work later. Does not know handlers or sockets.
 import { builtinCodes } from '../protocol/error.ts'
 import { refusedNames } from '../protocol/names.ts'
-import { isProcedure, type Procedure } from './procedure.ts'
+import { isProcedure, type Procedure, type ProcedureKind, type ProcedureMeta } from './procedure.ts'
+
+/** Any procedure. It names no schemas: TypeScript would infer `unknown` from here for those that a definition leaves out. */
+interface SomeProcedure {
+  readonly kind: ProcedureKind
+  readonly meta: ProcedureMeta
+}
 
 /** A router as written: procedures, and further routers, by name. */
 export interface RouterRecord {
-  readonly [name: string]: Procedure | RouterRecord
+  readonly [name: string]: SomeProcedure | RouterRecord
+}
+
+/** The same, as it is walked: a procedure has all its parts. */
+export interface RouterTree {
+  readonly [name: string]: Procedure | RouterTree
 }
 
 /** A path travels with each call; 128 bytes is far above what people write and keeps a stranger's small. */
@@ -17,12 +28,13 @@ const maxPathBytes = 128
  */
 export function router<const Record extends RouterRecord>(record: Record): Record {
   checkRecord(record, '')
-  return freezeDeep(record)
+  freezeDeep(record as object as RouterTree)
+  return record
 }
 
 /** Every procedure of a router with its path, in order of definition. */
 export function* walkRouter(record: RouterRecord, prefix = ''): Generator<[path: string, procedure: Procedure]> {
-  for (const [name, node] of Object.entries(record)) {
+  for (const [name, node] of Object.entries(record as object as RouterTree)) {
     const path = prefix + name
     if (isProcedure(node)) yield [path, node]
     else yield* walkRouter(node, `${path}.`)
@@ -95,7 +107,7 @@ function describe(value: unknown): string {
   return typeof value === 'object' ? 'a plain object' : `a ${typeof value}`
 }
 
-function freezeDeep<Record extends RouterRecord>(record: Record): Record {
+function freezeDeep(record: RouterTree): void {
   for (const node of Object.values(record)) if (!isProcedure(node)) freezeDeep(node)
-  return Object.freeze(record)
+  Object.freeze(record)
 }

@@ -1,6 +1,6 @@
 // `implement`: a router with its handlers and middleware, ready to be served. Data still: nothing runs, no socket is known.
 import { isProcedure } from '../contract/procedure.ts'
-import type { RouterRecord } from '../contract/router.ts'
+import type { RouterRecord, RouterTree } from '../contract/router.ts'
 import type { MiddlewareArgument, Passed, RouterHandlers } from './handler.ts'
 import type { AnyMiddleware } from './middleware.ts'
 
@@ -56,7 +56,7 @@ function implementWith<Router extends RouterRecord, Given, Context>(
     use: (middleware) => implementWith(router, [...stack, middleware as unknown as AnyMiddleware]),
     middleware: (middleware) => wrapWith(middleware as unknown as AnyMiddleware) as HandlerWrapper<Context, never>,
     handlers: (handlers) => {
-      checkHandlers(router, handlers, '')
+      checkHandlers(router as object as RouterTree, handlers, '')
       return { router, handlers, middleware: stack }
     },
   }
@@ -93,7 +93,7 @@ export function unwrapHandler(handler: AnyHandler): { handler: AnyHandler; middl
   return { handler: inner, middleware }
 }
 
-function checkHandlers(router: RouterRecord, handlers: unknown, path: string): void {
+function checkHandlers(router: RouterTree, handlers: unknown, path: string): void {
   if (typeof handlers !== 'object' || handlers === null) {
     throw new TypeError(
       `${path || 'handlers'}: expected a record of handlers, got ${handlers === null ? 'null' : typeof handlers}`,

@@ -2,7 +2,7 @@
 import type { PendingSubscription, RouterClient, SubscribeOptions, Subscription } from '../contract/client-types.ts'
 import { isStreamEvent } from '../contract/event.ts'
 import { isProcedure } from '../contract/procedure.ts'
-import type { RouterRecord } from '../contract/router.ts'
+import type { RouterTree } from '../contract/router.ts'
 import { SchemaFailure } from '../contract/validator.ts'
 import { maxTimerMs } from '../protocol/deadlines.ts'
 import { RpcError } from '../protocol/error.ts'
@@ -28,13 +28,13 @@ export function createCaller<Router, Context>(
   const operations = compileApp(app as App, { validateOutput: true })
   const context: unknown = rest[0]?.context ?? {}
   // The router's shape is the client's, name by name.
-  return build(app.router as RouterRecord, '', (path) => {
+  return build(app.router as RouterTree, '', (path) => {
     const operation = operations.get(path) as Operation
     return (input?: unknown, options: SubscribeOptions = {}) => start(operation, context, input, options)
   }) as RouterClient<Router>
 }
 
-function build(router: RouterRecord, prefix: string, leaf: (path: string) => unknown): object {
+function build(router: RouterTree, prefix: string, leaf: (path: string) => unknown): object {
   return Object.fromEntries(
     Object.entries(router).map(([name, node]) => [
       name,
