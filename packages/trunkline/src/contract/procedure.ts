@@ -1,4 +1,5 @@
 // A procedure of the contract: its kind and its schemas, as data. Does not know its path, its handler or the network.
+import { describe, mistake } from './mistake.ts'
 import type { Schema } from './schema.ts'
 
 export type ProcedureKind = 'query' | 'mutation' | 'subscription'
@@ -73,10 +74,28 @@ export function subscription<
   return define('subscription', definition)
 }
 
-function define<Kind, Input, Output, Errors>(
+const knownKeys = new Set(['input', 'output', 'errors', 'meta', 'idempotent', 'validateOutput'])
+
+/** An editor says so first; but not of a definition that comes from a variable, nor in JavaScript. */
+function checkDefinition(kind: ProcedureKind, definition: unknown): void {
+  if (typeof definition !== 'object' || definition === null) {
+    throw mistake(`${kind}(definition): expected { input, output, errors }, got ${describe(definition)}`, 'contract')
+  }
+  if ('~standard' in definition) {
+    throw mistake(`${kind}(definition): got a schema; say what it is for: ${kind}({ output: schema })`, 'contract')
+  }
+  for (const key of Object.keys(definition)) {
+    if (knownKeys.has(key)) continue
+    const known = [...knownKeys].join(', ')
+    throw mistake(`${kind}({ ${key} }): expected only ${known}; data of your own goes into meta`, 'contract')
+  }
+}
+
+function define<Kind extends ProcedureKind, Input, Output, Errors>(
   kind: Kind,
   definition: MutationDefinition<Input, Output, Errors>,
 ): Procedure<Kind, Input, Output, Errors> {
+  checkDefinition(kind, definition)
   const procedure = {
     kind,
     input: definition.input,
