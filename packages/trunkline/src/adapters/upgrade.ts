@@ -30,17 +30,22 @@ export function judgeUpgrade(
   isFull: boolean,
 ): UpgradeRefusal | undefined {
   if (rules.isLocal && !hasAllowedHost(request, rules)) {
-    const text = `Host "${request.headers.host ?? ''}" is not one of this server's; add it to allowedHosts if it should be`
+    const text = `Host "${request.headers.host ?? ''}" is not one of this server's; add it to options.allowedHosts if it should be`
     return { status: 403, reason: 'Forbidden', text }
   }
   if (!hasAllowedOrigin(request, rules)) {
-    const text = `Origin "${request.headers.origin}" may not connect; add it to origins if it should`
+    const text = `Origin "${request.headers.origin}" may not connect; add it to options.origins if it should`
     return { status: 403, reason: 'Forbidden', text }
   }
   if (isFull)
-    return { status: 503, reason: 'Service Unavailable', text: 'The server takes no more connections at the moment' }
+    return {
+      status: 503,
+      reason: 'Service Unavailable',
+      text: 'The server takes no more connections at the moment (limits.connections, or it is closing)',
+    }
   if (!offeredProtocols(request).some(isOurs)) {
-    const text = `Offer the WebSocket subprotocol "${subprotocol}"; this is not a plain WebSocket`
+    const offered = request.headers['sec-websocket-protocol']?.slice(0, 200) ?? 'none'
+    const text = `Expected the WebSocket subprotocol "${subprotocol}", got ${offered}; createClient of trunkline/client offers it`
     return { status: 400, reason: 'Bad Request', text }
   }
   return undefined

@@ -1,8 +1,9 @@
 // Who is there: waits for `hello`, asks `authenticate`, and says passed or refused, once. Does not know calls or sessions.
+import { describe, mistake } from '../contract/mistake.ts'
 import { closeCode } from '../protocol/close.ts'
 import { isRpcError } from '../protocol/error.ts'
 import { isPromiseLike } from './call.ts'
-import type { ServerSettings } from './options.ts'
+import type { Identity, ServerSettings } from './options.ts'
 import type { UpgradeRequest } from './socket.ts'
 
 export interface AuthenticationOutcome {
@@ -54,7 +55,8 @@ export class Authentication {
   readonly #pass = (context: unknown): void => {
     if (this.#isOver) return
     try {
-      const principal = this.#settings.identify?.(context).principal
+      requireContext(this.#settings, context)
+      const principal = principalOf(this.#settings, context)
       clearTimeout(this.#timer)
       this.#isOver = true
       this.#outcome.passed(context, principal)
@@ -76,4 +78,18 @@ export class Authentication {
     this.stop()
     this.#outcome.refused(code, reason)
   }
+}
+
+function requireContext({ authenticate }: ServerSettings, context: unknown): void {
+  if (!authenticate || (typeof context === 'object' && context !== null)) return
+  const advice = "throw new RpcError('UNAUTHORIZED') to refuse"
+  throw mistake(`authenticate: expected a context, an object, got ${describe(context)}; ${advice}`, 'context')
+}
+
+function principalOf({ identify }: ServerSettings, context: unknown): string | undefined {
+  if (!identify) return undefined
+  const identity: unknown = identify(context)
+  const principal = (identity as Identity | undefined)?.principal
+  if (typeof principal === 'string') return principal
+  throw mistake(`identify: expected { principal: string }, got ${describe(identity)}`, 'context')
 }
