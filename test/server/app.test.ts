@@ -43,12 +43,18 @@ describe('handlers', () => {
     ['undefined', { ping, rooms: { post, deep: { watch: undefined } } }, 'rooms.deep.watch: the handler is missing'],
     ['inherited', Object.create(whole), 'ping: the handler is missing'],
   ])('a missing one is named: %s', (_name, handlers, message) => {
-    expect(() => untyped(handlers)).toThrow(new TypeError(message))
+    expect(() => untyped(handlers)).toThrow(TypeError)
+    expect(() => untyped(handlers)).toThrow(message)
   })
 
   it.each<[string, unknown, string]>([
     ['top', { ...whole, pong: ping }, 'pong: a handler without a procedure'],
     ['deep', { ping, rooms: { post, deep: { watch, look: watch } } }, 'rooms.deep.look: a handler without a procedure'],
+    [
+      'misspelt',
+      { pnig: ping, rooms: whole.rooms },
+      'pnig: a handler without a procedure in the router; did you mean ping?',
+    ],
     ['a name of Object.prototype', { ...whole, hasOwnProperty: ping }, 'hasOwnProperty: a handler without a procedure'],
   ])('a superfluous one is named: %s', (_name, handlers, message) => {
     expect(() => untyped(handlers)).toThrow(TypeError)
@@ -57,11 +63,19 @@ describe('handlers', () => {
 
   it.each<[string, unknown, string]>([
     ['text', { ...whole, ping: 'pong' }, 'ping: the handler is a string, not a function'],
-    ['null', { ...whole, ping: null }, 'ping: the handler is a object, not a function'],
-    ['a record', { ...whole, ping: { ping } }, 'ping: the handler is a object, not a function'],
-    ['a promise', { ...whole, ping: Promise.resolve(ping) }, 'ping: the handler is a object, not a function'],
-    ['a function for a record', { ping, rooms: post }, 'rooms: expected a record of handlers, got function'],
-    ['null for a record', { ping, rooms: null }, 'rooms: expected a record of handlers, got null'],
+    ['null', { ...whole, ping: null }, 'ping: the handler is null, not a function'],
+    ['a record', { ...whole, ping: { ping } }, 'ping: the handler is a plain object, not a function'],
+    [
+      'a promise',
+      { ...whole, ping: Promise.resolve(ping) },
+      'ping: the handler is an instance of Promise, not a function',
+    ],
+    [
+      'a function for a record',
+      { ping, rooms: post },
+      'rooms: expected a record of handlers { post, deep }, got a function (post)',
+    ],
+    ['null for a record', { ping, rooms: null }, 'rooms: expected a record of handlers { post, deep }, got null'],
   ])('one that is %s is named', (_name, handlers, message) => {
     expect(() => untyped(handlers)).toThrow(TypeError)
     expect(() => untyped(handlers)).toThrow(message)

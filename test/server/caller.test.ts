@@ -102,7 +102,7 @@ describe('calls', () => {
   })
 
   it('give the handler a context, meta, and a connection that names the caller', async () => {
-    let seen: Partial<HandlerArgument<never, unknown>> = {}
+    let seen: Partial<HandlerArgument<unknown, unknown, unknown>> = {}
     const app = implement(router({ a: query() }))
       .context<{ user: string }>()
       .handlers({
@@ -157,7 +157,7 @@ describe('errors', () => {
     const { users } = callerOf({ get: () => ({ name: 'ada' }) as never })
     const failure = users.get({ name: 'ada' })
     await expect(failure).rejects.toMatchObject({ code: 'INTERNAL', delivery: 'ran' })
-    await expect(failure).rejects.toThrow(/^users\.get: invalid output/)
+    await expect(failure).rejects.toThrow(/^users\.get: the output is not what the contract says: /)
   })
 
   it('a contract error has its code, message and data', async () => {

@@ -12,7 +12,7 @@ const contract = router({
   whoami: query({ output: z.string() }),
   rooms: {
     list: query({ output: z.array(z.string()) }),
-    publishMessage: mutation({ input: z.object({ text: z.string() }), output: z.object({ id: z.string() }) }),
+    publishMessage: mutation({ input: z.object({ text: z.string() }), output: z.object({ id: z.string() }), errors: { MUTED: z.object({ until: z.date() }) } }),
     messages: subscription({ output: z.string() }),
   },
 })
@@ -24,7 +24,8 @@ const app = implement(contract)
 const { api } = createClient<typeof contract>({ url: 'ws://localhost' })
 `
 
-const cases: Record<string, { text: string; names: string[] }> = {
+/** `names` stand in the message, `mark` is what is underlined. */
+const cases: Record<string, { text: string; names: string[]; mark?: string }> = {
   'nothing is wrong': { text: 'app.handlers({ whoami, rooms: { list, publishMessage, messages } })', names: [] },
   'a handler is missing': { text: 'app.handlers({ rooms: { list, publishMessage, messages } })', names: ['whoami'] },
   'a handler is missing in a record': {
@@ -39,14 +40,71 @@ const cases: Record<string, { text: string; names: string[] }> = {
   'a handler is superfluous': {
     text: 'app.handlers({ whoami, rooms: { list, publishMessage, messages, deleteMessage: () => {} } })',
     names: ['deleteMessage'],
+    mark: 'deleteMessage',
   },
   'a handler is misspelt': {
     text: 'app.handlers({ whoami, rooms: { lits: list, publishMessage, messages } })',
     names: ['lits'],
+    mark: 'lits',
   },
   'an output lacks a key': {
     text: 'app.handlers({ whoami, rooms: { list, publishMessage: () => ({}), messages } })',
     names: ['id'],
+  },
+  'an output is of another type': {
+    text: 'app.handlers({ whoami: () => 1, rooms: { list, publishMessage, messages } })',
+    names: ['number', 'string'],
+    mark: '1',
+  },
+  'an asynchronous output is of another type': {
+    text: 'app.handlers({ whoami, rooms: { list, publishMessage: async () => ({ id: 1 }), messages } })',
+    names: ['id', 'number', 'string'],
+    mark: '({ id: 1 })',
+  },
+  'an item is of another type': {
+    text: 'app.handlers({ whoami, rooms: { list, publishMessage, messages: async function* () { yield 1 } } })',
+    names: ['number', 'string'],
+    mark: 'messages',
+  },
+  'a subscription gives no source': {
+    text: "app.handlers({ whoami, rooms: { list, publishMessage, messages: async () => ['a'] } })",
+    names: ['asyncIterator', 'AsyncIterable'],
+    mark: "['a']",
+  },
+  'a handler is no function': {
+    text: "app.handlers({ whoami: 'ada', rooms: { list, publishMessage, messages } })",
+    names: ['argument', 'string'],
+    mark: 'whoami',
+  },
+  'the context has no such key': {
+    text: 'app.context<{ user: string }>().handlers({ whoami: ({ context }) => context.usr, rooms: { list, publishMessage, messages } })',
+    names: ['usr', 'user'],
+    mark: 'usr',
+  },
+  'there is no context': {
+    text: 'app.handlers({ whoami: ({ context }) => context.user, rooms: { list, publishMessage, messages } })',
+    names: ['user', 'NoContext'],
+    mark: 'user',
+  },
+  'error data is of another type': {
+    text: 'app.handlers({ whoami, rooms: { list, publishMessage: ({ errors }) => { throw errors.MUTED({ until: 5 }) }, messages } })',
+    names: ['number', 'Date'],
+    mark: 'until',
+  },
+  'an error is not declared': {
+    text: 'app.handlers({ whoami, rooms: { list, publishMessage: ({ errors }) => { throw errors.BANNED() }, messages } })',
+    names: ['BANNED', 'MUTED'],
+    mark: 'BANNED',
+  },
+  'a middleware returns nothing': {
+    text: 'app.use(async ({ next }) => { await next() })',
+    names: ['void', 'Passed'],
+    mark: 'async ({ next }) => { await next() }',
+  },
+  'a middleware wants another context': {
+    text: 'app.context<{ user: string }>().use(async ({ next, context }) => { context.role; return next() })',
+    names: ['role', 'user'],
+    mark: 'role',
   },
   'a path is misspelt': { text: "api.rooms.publishMesage({ text: '' })", names: ['publishMesage', 'publishMessage'] },
   'an input lacks a key': { text: 'api.rooms.publishMessage({})', names: ['text'] },
@@ -67,9 +125,10 @@ describe('a compile error says what is wrong', () => {
     compiled = compile(Object.fromEntries(files))
   })
 
-  it.each(Object.entries(cases))('%s', (name, { names: expected }) => {
+  it.each(Object.entries(cases))('%s', (name, { names: expected, mark }) => {
     const message = compiled.messagesOf(fileOf(name)).join('\n')
     if (expected.length === 0) expect(message).toBe('')
+    if (mark !== undefined) expect(compiled.marksOf(fileOf(name))).toEqual([mark])
     for (const one of expected) expect(message).toMatch(new RegExp(`\\b${one}\\b`))
   })
 })

@@ -1,5 +1,5 @@
 // What a call fails with: `safe` narrows by code, `errors.CODE` takes its data.
-import { type BuiltinCode, type CallError, isRpcError, RpcError } from 'trunkline'
+import { type BuiltinCode, isRpcError, type RouterErrors, RpcError } from 'trunkline'
 import { createClient, safe } from 'trunkline/client'
 import { implement } from 'trunkline/server'
 import { assert, type Equal } from './assert.ts'
@@ -59,7 +59,7 @@ export async function narrowingOfASubscription(): Promise<void> {
   }
 }
 
-export function exhaustive(error: CallError<Chat['rooms']['messages']['errors']>): string {
+export function exhaustive(error: RouterErrors<Chat>['rooms']['messages']): string {
   switch (error.code) {
     case 'ROOM_CLOSED':
       return 'closed'

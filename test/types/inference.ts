@@ -119,7 +119,7 @@ export async function outputs(): Promise<void> {
 
 export async function subscriptions(): Promise<void> {
   const pending = api.rooms.messages({ room: 'lobby' }, { onGap: ({ reason }) => void reason, lastEventId: 'e' })
-  assert<Equal<typeof pending, PendingSubscription<Posted, CallError<Chat['rooms']['messages']['errors']>>>>()
+  assert<Equal<typeof pending, PendingSubscription<Posted, CallError<{ ROOM_CLOSED: { since: Date } }>>>>()
   const live = await pending
   assert<Equal<typeof live, Subscription<Posted>>>()
   assert<Equal<typeof live.processedId, string | undefined>>()

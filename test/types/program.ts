@@ -6,7 +6,7 @@ import ts from 'typescript'
 const here = dirname(fileURLToPath(import.meta.url))
 
 /** The repository's own options. */
-function readOptions(): ts.CompilerOptions {
+export function readOptions(): ts.CompilerOptions {
   const path = join(here, '../../tsconfig.base.json')
   const { config, error } = ts.readConfigFile(path, ts.sys.readFile)
   if (error) throw new Error(ts.flattenDiagnosticMessageText(error.messageText, '\n'))
@@ -18,6 +18,8 @@ export interface Compiled {
   readonly messages: readonly string[]
   /** The same of one of them. */
   messagesOf(name: string): readonly string[]
+  /** What the errors of one of them stand at: the source text that an editor underlines. */
+  marksOf(name: string): readonly string[]
   /** Declarations, by the name of the file given. */
   readonly declarations: ReadonlyMap<string, string>
 }
@@ -54,6 +56,10 @@ export function compile(
   return {
     messages: say(found),
     messagesOf: (name) => say(found.filter(({ file }) => file?.fileName === join(directory, name))),
+    marksOf: (name) =>
+      found
+        .filter(({ file }) => file?.fileName === join(directory, name))
+        .map(({ file, start = 0, length = 0 }) => file?.text.slice(start, start + length) ?? ''),
     declarations: emitted,
   }
 }

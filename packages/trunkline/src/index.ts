@@ -7,6 +7,7 @@ export type {
   Gap,
   PendingSubscription,
   RouterClient,
+  RouterErrors,
   RouterInputs,
   RouterOutputs,
   SubscribeOptions,

@@ -1,4 +1,5 @@
 // The door `trunkline/client` in Node: the same client on `ws`, which is faster than the global WebSocket and there in Node 20.
+import type { IncomingMessage } from 'node:http'
 import type { Writable } from 'node:stream'
 import { WebSocket } from 'ws'
 import { type Client, createClientOn } from '../client/client.ts'
@@ -21,6 +22,7 @@ export type {
   Gap,
   PendingSubscription,
   RouterClient,
+  RouterErrors,
   RouterInputs,
   RouterOutputs,
   SubscribeOptions,
@@ -58,6 +60,12 @@ function connect(url: string, protocol: string, handlers: SocketHandlers): Clien
   socket.on('upgrade', (response) => {
     stream = response.socket
   })
+  socket.on('unexpected-response', (_request, response) => {
+    readRefusal(response, (text) => {
+      failure = text
+      socket.terminate()
+    })
+  })
   socket.on('open', () => handlers.open())
   socket.on('message', (data: Buffer, isBinary: boolean) => {
     if (isBinary) handlers.binary()
@@ -65,7 +73,7 @@ function connect(url: string, protocol: string, handlers: SocketHandlers): Clien
   })
   // Always followed by `close`, which does not say what went wrong.
   socket.on('error', (error) => {
-    failure = error.message
+    failure ||= error.message
   })
   socket.on('close', (code, reason) => handlers.closed(code, reason.toString() || failure))
   return {
@@ -79,4 +87,22 @@ function connect(url: string, protocol: string, handlers: SocketHandlers): Clien
       socket.close(code, reason)
     },
   }
+}
+
+/** A reason that a server writes is a line or two; more is some page of a proxy's. */
+const maxRefusalLength = 300
+
+/** An upgrade answered with HTTP: its status, and the reason in words where it comes as plain text. */
+function readRefusal(response: IncomingMessage, done: (text: string) => void): void {
+  const { statusCode, statusMessage, headers } = response
+  let text = ''
+  response.setEncoding('utf8')
+  response.on('data', (chunk: string) => {
+    text += chunk
+    if (text.length > maxRefusalLength) response.destroy()
+  })
+  response.once('close', () => {
+    const words = headers['content-type']?.startsWith('text/plain') ? text.slice(0, maxRefusalLength).trim() : ''
+    done(`HTTP ${statusCode} ${statusMessage}${words && `: ${words}`}`)
+  })
 }

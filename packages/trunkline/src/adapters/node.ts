@@ -9,6 +9,7 @@ import { createServer as createHttpsServer, type ServerOptions as TlsOptions } f
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
+import { describe, mistake, see } from '../contract/mistake.ts'
 import { closeCode, subprotocol } from '../protocol/close.ts'
 import type { App } from '../server/app.ts'
 import type { Connection } from '../server/handler.ts'
@@ -97,15 +98,11 @@ export async function serve<Router, Context>(
   ...rest: ServerArguments<Context, ServeOptions<Context>>
 ): Promise<NodeServer<Context>> {
   const options = (rest[0] ?? {}) as ServeOptions<Context>
+  requirePort(options.port)
   const httpServer = options.tls ? createHttpsServer(options.tls, answerPlainHttp) : createHttpServer(answerPlainHttp)
-  await new Promise<void>((resolve, reject) => {
-    httpServer.once('error', reject)
-    httpServer.listen(options.port ?? 0, options.host, () => {
-      httpServer.removeListener('error', reject)
-      resolve()
-    })
-  })
+  // Before it listens: what is refused here leaves no open port behind.
   const attached = attach(app, httpServer, options as AttachOptions<Context>)
+  await listen(httpServer, options.port ?? 0, options.host)
   let closing: Promise<void> | undefined
   const close = async (closeOptions?: CloseOptions): Promise<void> => {
     await attached.close(closeOptions)
@@ -131,6 +128,30 @@ export async function serve<Router, Context>(
   }
 }
 
+function requirePort(port: unknown): void {
+  if (port === undefined || (Number.isInteger(port) && (port as number) >= 0 && (port as number) <= 65_535)) return
+  const got = typeof port === 'string' ? `the string "${port}"` : String(port)
+  throw mistake(`options.port: expected an integer from 0 to 65535, got ${got}`, 'server')
+}
+
+async function listen(httpServer: HttpServer, port: number, host: string | undefined): Promise<void> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      httpServer.once('error', reject)
+      httpServer.listen(port, host, () => {
+        httpServer.removeListener('error', reject)
+        resolve()
+      })
+    })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'EADDRINUSE') throw error
+    const advice = 'stop what listens there, or leave the port out to get a free one'
+    const message = `options.port: ${port} is in use; ${advice} ${see('server')}`
+    throw Object.assign(new Error(message, { cause: error }), { code, port })
+  }
+}
+
 /** Serves an app on an HTTP server of yours, beside its requests and its other upgrade listeners. */
 export function attach<Router, Context>(
   app: App<Router, Context>,
@@ -139,7 +160,9 @@ export function attach<Router, Context>(
 ): AttachedServer<Context> {
   const options = (rest[0] ?? {}) as ServerOptions<Context> & UpgradeOptions
   const path = options.path ?? '/'
-  if (!path.startsWith('/')) throw new TypeError(`path must begin with "/", got "${path}"`)
+  if (!path.startsWith('/'))
+    throw mistake(`options.path: expected a path that begins with "/", got "${path}"`, 'server')
+  requireHttpServer(httpServer, path)
   const server = createServer(
     app,
     ...([{ schedule: process.nextTick, yieldTo: setImmediate, ...options }] as unknown as ServerArguments<Context>),
@@ -161,6 +184,16 @@ export function attach<Router, Context>(
       httpServer.removeListener('upgrade', upgrade)
     },
   }
+}
+
+function requireHttpServer(httpServer: HttpServer, path: string): void {
+  if (typeof httpServer?.address !== 'function' || typeof httpServer.listeners !== 'function') {
+    const advice = 'of a framework, give what its listen() gives'
+    throw mistake(`attach(app, httpServer): expected an HTTP server, got ${describe(httpServer)}; ${advice}`, 'server')
+  }
+  const taken = (httpServer.listeners('upgrade') as UpgradeListener[]).map((listener) => listener[listensAt])
+  if (!taken.includes(path)) return
+  throw mistake(`attach(app, httpServer): this server has an app at "${path}" already; give options.path`, 'server')
 }
 
 /** A listener of ours, and where it listens: what none of ours has, and nobody else could have, is answered with 404. */
@@ -222,8 +255,14 @@ function leaveToOthers(
   const paths = listeners.map((other) => other[listensAt])
   if (listeners[0] !== listener || paths.includes(undefined) || paths.includes(pathOf(request))) return
   stream.on('error', () => {})
-  writeRefusal(stream, { status: 404, reason: 'Not Found', text: `No WebSocket here; try ${paths.join(' or ')}` })
+  writeRefusal(stream, {
+    status: 404,
+    reason: 'Not Found',
+    text: `No WebSocket at "${pathOf(request).slice(0, 200)}"; this server has one at ${quoteAll(paths)}`,
+  })
 }
+
+const quoteAll = (paths: readonly unknown[]): string => paths.map((path) => `"${path}"`).join(' and ')
 
 /** Refusals that a log shows: enough for what is set up wrongly, and no more, since strangers cause them. */
 const maxWarnings = 16
@@ -242,7 +281,7 @@ function warnOfRefusals(): (refusal: UpgradeRefusal) => void {
 function speaksOurs(webSocket: WebSocket): boolean {
   if (webSocket.protocol === subprotocol) return true
   webSocket.on('error', () => {})
-  webSocket.close(closeCode.version, `this server speaks ${subprotocol}`)
+  webSocket.close(closeCode.version, `this server speaks ${subprotocol}, not ${webSocket.protocol}`)
   return false
 }
 
@@ -269,8 +308,12 @@ class NodeUpgradeRequest implements UpgradeRequest {
 
 function urlOf(httpServer: HttpServer, path: string): string {
   const address = httpServer.address()
-  if (address === null || typeof address === 'string')
-    throw new TypeError('the HTTP server does not listen on a port yet')
+  if (address === null) {
+    throw mistake('server.url: the HTTP server does not listen on a port; read it once it does', 'server')
+  }
+  if (typeof address === 'string') {
+    throw mistake(`server.url: the HTTP server listens on "${address}", which is no port`, 'server')
+  }
   const scheme = 'setSecureContext' in httpServer ? 'wss' : 'ws'
   return `${scheme}://${hostOf(address)}:${address.port}${path}`
 }
@@ -281,7 +324,7 @@ function hostOf({ address, family }: AddressInfo): string {
 }
 
 function answerPlainHttp(_request: IncomingMessage, response: ServerResponse): void {
-  const text = `This is a Trunkline server: connect to it with a WebSocket and the subprotocol ${subprotocol}.`
+  const text = `This is a Trunkline server: connect to it with createClient({ url }) of trunkline/client, or with a WebSocket and the subprotocol ${subprotocol}.`
   response
     .writeHead(426, { 'Content-Type': 'text/plain; charset=utf-8', Upgrade: 'websocket', Connection: 'Upgrade' })
     .end(text)

@@ -44,15 +44,19 @@ export function judgeUpgrade(
     return refusal(
       403,
       'Forbidden',
-      `Host "${hostname}" is not one of this server's; add it to allowedHosts if it should be`,
+      `Host "${hostname}" is not one of this server's; add it to options.allowedHosts if it should be`,
     )
   }
   if (!hasAllowedOrigin(request, rules)) {
-    return refusal(403, 'Forbidden', `Origin "${origin}" may not connect; add it to origins if it should`)
+    return refusal(403, 'Forbidden', `Origin "${origin}" may not connect; add it to options.origins if it should`)
   }
   if (capacity.isFull)
     return {
-      ...refusal(503, 'Service Unavailable', 'The server takes no more connections at the moment'),
+      ...refusal(
+        503,
+        'Service Unavailable',
+        'The server takes no more connections at the moment (limits.connections, or it is closing)',
+      ),
       retryAfter: 1,
     }
   if (capacity.isCrowded(request.address)) {
@@ -60,11 +64,9 @@ export function judgeUpgrade(
     return { ...refusal(429, 'Too Many Requests', text), retryAfter: 1 }
   }
   if (!request.protocols.some(isOurs)) {
-    return refusal(
-      400,
-      'Bad Request',
-      `Offer the WebSocket subprotocol "${subprotocol}"; this is not a plain WebSocket`,
-    )
+    const offered = request.protocols.join(', ').slice(0, 200) || 'none'
+    const text = `Expected the WebSocket subprotocol "${subprotocol}", got ${offered}; createClient of trunkline/client offers it`
+    return refusal(400, 'Bad Request', text)
   }
   return undefined
 }

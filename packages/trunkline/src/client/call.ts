@@ -170,7 +170,10 @@ export class ClientCall implements Expiring, SubscriptionHost {
   }
 
   expire(): void {
-    this.fail(this.failure('TIMEOUT', `No answer from "${this.path}" in time`), true)
+    this.fail(
+      this.failure('TIMEOUT', `No ${this.wasSent ? 'answer from' : 'connection for'} "${this.path}" in time`),
+      true,
+    )
   }
 
   /** An RpcError of this call that this end has found. */

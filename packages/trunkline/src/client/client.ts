@@ -7,7 +7,7 @@ import { ClientCall, type KeptOptions } from './call.ts'
 import { Calls } from './calls.ts'
 import { type ClientConnection, ManagedConnection } from './connection.ts'
 import { runMiddleware } from './middleware.ts'
-import { type ClientOptions, toUrl } from './options.ts'
+import { badUrl, type ClientOptions, toUrl } from './options.ts'
 import { type Pending, toPending } from './pending.ts'
 import type { Platform } from './platform.ts'
 import { createProxy } from './proxy.ts'
@@ -41,9 +41,7 @@ export function createClientOn<Router>(platform: Platform, options: ClientOption
 
 function checkUrl({ url }: ClientOptions): void {
   if (typeof url === 'string' || url instanceof URL) toUrl(url)
-  else if (typeof url !== 'function') {
-    throw new TypeError('createClient({ url }): url must be an address, or a function that gives one')
-  }
+  else if (typeof url !== 'function') throw badUrl(url)
 }
 
 /** Makes calls, and sees to it that there is a connection. */
@@ -93,5 +91,5 @@ function requireShort(name: string, value: string | undefined, most: number): vo
 
 function requireTimeout(timeoutMs: number): number {
   if (timeoutMs > 0) return Math.min(timeoutMs, maxTimerMs)
-  throw new TypeError(`timeoutMs must be a positive number of milliseconds, got ${timeoutMs}`)
+  throw new TypeError(`timeoutMs: expected milliseconds above 0, got ${timeoutMs}`)
 }

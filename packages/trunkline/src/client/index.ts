@@ -11,6 +11,7 @@ export type {
   Gap,
   PendingSubscription,
   RouterClient,
+  RouterErrors,
   RouterInputs,
   RouterOutputs,
   SubscribeOptions,

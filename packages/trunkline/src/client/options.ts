@@ -49,6 +49,9 @@ export const maxFirstFlight = 16 * 1024
 export const provide = async <Value>(provided: Provided<Value>): Promise<Value> =>
   typeof provided === 'function' ? (provided as () => MaybePromise<Value>)() : provided
 
+export const badUrl = (given: unknown): TypeError =>
+  new TypeError(`url: expected an address like wss://example.com/rpc, got "${given}"`)
+
 /** Makes a WebSocket's address of what the user gave. */
 export function toUrl(given: string | URL): string {
   const base = (globalThis as { location?: { href: string } }).location?.href
@@ -56,10 +59,10 @@ export function toUrl(given: string | URL): string {
   try {
     url = new URL(given, base)
   } catch {
-    throw new TypeError(`url: "${given}" is not an address like wss://example.com/rpc`)
+    throw badUrl(given)
   }
   url.protocol = url.protocol.replace('http', 'ws')
-  if (url.protocol !== 'ws:' && url.protocol !== 'wss:') throw new TypeError(`url: "${given}" is neither ws: nor wss:`)
+  if (url.protocol !== 'ws:' && url.protocol !== 'wss:') throw badUrl(given)
   url.hash = ''
   return url.href
 }

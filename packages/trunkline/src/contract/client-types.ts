@@ -30,9 +30,9 @@ export interface Gap {
   readonly lastEventId: string | undefined
 }
 
-/** Every error a call can end with: those of the contract, then the built-in ones. */
-export type CallError<Errors> =
-  | { [Code in keyof Errors & string]: RpcError<Code, InferOutput<Errors[Code]>> }[keyof Errors & string]
+/** Every error a call can end with: those of the contract (code → data), then the built-in ones. */
+export type CallError<Data> =
+  | { [Code in keyof Data & string]: RpcError<Code, Data[Code]> }[keyof Data & string]
   | RpcError<'BAD_REQUEST', { readonly issues: readonly Issue[] } | undefined>
   | RpcError<Exclude<BuiltinCode, 'BAD_REQUEST'>, undefined>
 
@@ -63,28 +63,42 @@ interface AnyProcedure {
   readonly errors: unknown
 }
 
+// The four shapes below are spelled out, data of errors included, because an editor shows them as they stand here.
+
 /** `api.path(input, options)`; the input may be left out where the schema takes `undefined`. */
 export type CallProcedure<Node extends AnyProcedure> =
   undefined extends InferInput<Node['input']>
     ? (
-        input?: InferInput<Node['input']> | undefined,
+        input?: Exclude<InferInput<Node['input']>, void>,
         options?: CallOptions,
-      ) => Call<InferOutput<Node['output']>, CallError<Node['errors']>>
+      ) => Call<
+        InferOutput<Node['output']>,
+        CallError<{ [Code in keyof Node['errors']]: InferOutput<Node['errors'][Code]> }>
+      >
     : (
         input: InferInput<Node['input']>,
         options?: CallOptions,
-      ) => Call<InferOutput<Node['output']>, CallError<Node['errors']>>
+      ) => Call<
+        InferOutput<Node['output']>,
+        CallError<{ [Code in keyof Node['errors']]: InferOutput<Node['errors'][Code]> }>
+      >
 
 export type SubscribeProcedure<Node extends AnyProcedure> =
   undefined extends InferInput<Node['input']>
     ? (
-        input?: InferInput<Node['input']> | undefined,
+        input?: Exclude<InferInput<Node['input']>, void>,
         options?: SubscribeOptions,
-      ) => PendingSubscription<InferOutput<Node['output']>, CallError<Node['errors']>>
+      ) => PendingSubscription<
+        InferOutput<Node['output']>,
+        CallError<{ [Code in keyof Node['errors']]: InferOutput<Node['errors'][Code]> }>
+      >
     : (
         input: InferInput<Node['input']>,
         options?: SubscribeOptions,
-      ) => PendingSubscription<InferOutput<Node['output']>, CallError<Node['errors']>>
+      ) => PendingSubscription<
+        InferOutput<Node['output']>,
+        CallError<{ [Code in keyof Node['errors']]: InferOutput<Node['errors'][Code]> }>
+      >
 
 type ClientNode<Node> = Node extends AnyProcedure & { readonly kind: 'query' | 'mutation' }
   ? CallProcedure<Node>
@@ -107,4 +121,11 @@ export type RouterOutputs<Router> = {
   readonly [Name in keyof Router]: Router[Name] extends AnyProcedure & { readonly kind: string }
     ? InferOutput<Router[Name]['output']>
     : RouterOutputs<Router[Name]>
+}
+
+/** What calls fail with, by name: `RouterErrors<typeof chat>['rooms']['post']`. */
+export type RouterErrors<Router> = {
+  readonly [Name in keyof Router]: Router[Name] extends AnyProcedure & { readonly kind: string }
+    ? CallError<{ [Code in keyof Router[Name]['errors']]: InferOutput<Router[Name]['errors'][Code]> }>
+    : RouterErrors<Router[Name]>
 }

@@ -1,5 +1,7 @@
 // An item with an id, so that a subscription can be resumed behind it. Does not know who sends it.
 
+import { describe, mistake } from './mistake.ts'
+
 const brand = Symbol.for('trunkline.event')
 
 /** What `event(value, { id })` gives: yield it from a subscription's handler. */
@@ -10,10 +12,12 @@ export interface StreamEvent<Value> {
 
 /** Gives an item an id. After a break the handler gets the last id the client received as `lastEventId`. */
 export function event<Value>(value: Value, options: { id: string }): StreamEvent<Value> {
-  if (typeof options?.id !== 'string' || options.id === '' || options.id.length > 512) {
-    throw new TypeError('event(value, { id }): id must be a string of 1 to 512 characters')
+  const id: unknown = options?.id
+  if (typeof id !== 'string' || id === '' || id.length > 512) {
+    const got = typeof id === 'string' ? `one of ${id.length}` : describe(id)
+    throw mistake(`event(value, { id }): expected a string of 1 to 512 characters, got ${got}`, 'subscriptions')
   }
-  const made = { value, id: options.id }
+  const made = { value, id }
   Object.defineProperty(made, brand, { value: true })
   return made
 }

@@ -1,4 +1,5 @@
 // A procedure of the contract: its kind and its schemas, as data. Does not know its path, its handler or the network.
+import { describe, mistake } from './mistake.ts'
 import type { Schema } from './schema.ts'
 
 export type ProcedureKind = 'query' | 'mutation' | 'subscription'
@@ -49,15 +50,12 @@ export function isProcedure(value: unknown): value is Procedure {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, brand)
 }
 
-/** Keeps a router's own constraint from being inferred where a schema is left out: that is `undefined`, and no schema at all. */
-type Finished<Kind, Input, Output, Errors> = Procedure<Kind, NoInfer<Input>, NoInfer<Output>, NoInfer<Errors>>
-
 /** Safe to repeat, and repeated by itself when a connection is lost. */
 export function query<
   Input extends MaybeSchema = undefined,
   Output extends MaybeSchema = undefined,
   Errors extends ErrorSchemas = Record<never, never>,
->(definition: ProcedureDefinition<Input, Output, Errors> = {}): Finished<'query', Input, Output, Errors> {
+>(definition: ProcedureDefinition<Input, Output, Errors> = {}): Procedure<'query', Input, Output, Errors> {
   return define('query', definition)
 }
 
@@ -66,7 +64,7 @@ export function mutation<
   Input extends MaybeSchema = undefined,
   Output extends MaybeSchema = undefined,
   Errors extends ErrorSchemas = Record<never, never>,
->(definition: MutationDefinition<Input, Output, Errors> = {}): Finished<'mutation', Input, Output, Errors> {
+>(definition: MutationDefinition<Input, Output, Errors> = {}): Procedure<'mutation', Input, Output, Errors> {
   return define('mutation', definition)
 }
 
@@ -75,19 +73,37 @@ export function subscription<
   Input extends MaybeSchema = undefined,
   Output extends MaybeSchema = undefined,
   Errors extends ErrorSchemas = Record<never, never>,
->(definition: ProcedureDefinition<Input, Output, Errors> = {}): Finished<'subscription', Input, Output, Errors> {
+>(definition: ProcedureDefinition<Input, Output, Errors> = {}): Procedure<'subscription', Input, Output, Errors> {
   return define('subscription', definition)
 }
 
-function requireCost(cost: number): number {
+function requireCost(kind: ProcedureKind, cost: number): number {
   if (Number.isFinite(cost) && cost >= 0) return cost
-  throw new TypeError(`cost must be a number from 0, got ${String(cost)}`)
+  throw mistake(`${kind}({ cost }): expected a number from 0, got ${String(cost)}`, 'contract')
 }
 
-function define<Kind, Input, Output, Errors>(
+const knownKeys = new Set(['input', 'output', 'errors', 'meta', 'idempotent', 'validateOutput', 'cost'])
+
+/** An editor says so first; but not of a definition that comes from a variable, nor in JavaScript. */
+function checkDefinition(kind: ProcedureKind, definition: unknown): void {
+  if (typeof definition !== 'object' || definition === null) {
+    throw mistake(`${kind}(definition): expected { input, output, errors }, got ${describe(definition)}`, 'contract')
+  }
+  if ('~standard' in definition) {
+    throw mistake(`${kind}(definition): got a schema; say what it is for: ${kind}({ output: schema })`, 'contract')
+  }
+  for (const key of Object.keys(definition)) {
+    if (knownKeys.has(key)) continue
+    const known = [...knownKeys].join(', ')
+    throw mistake(`${kind}({ ${key} }): expected only ${known}; data of your own goes into meta`, 'contract')
+  }
+}
+
+function define<Kind extends ProcedureKind, Input, Output, Errors>(
   kind: Kind,
   definition: MutationDefinition<Input, Output, Errors>,
 ): Procedure<Kind, Input, Output, Errors> {
+  checkDefinition(kind, definition)
   const procedure = {
     kind,
     input: definition.input,
@@ -96,7 +112,7 @@ function define<Kind, Input, Output, Errors>(
     meta: definition.meta ?? {},
     idempotent: definition.idempotent ?? false,
     validateOutput: definition.validateOutput,
-    cost: requireCost(definition.cost ?? 1),
+    cost: requireCost(kind, definition.cost ?? 1),
   }
   Object.defineProperty(procedure, brand, { value: true })
   // An absent schema is `undefined`, which is what its type parameter then defaults to.

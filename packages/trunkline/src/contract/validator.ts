@@ -7,10 +7,20 @@ import { inspectZod, isZod } from './zod-lane.ts'
 export class SchemaFailure extends Error {
   readonly issues: readonly Issue[]
 
-  constructor(issues: readonly Issue[], cause?: unknown) {
-    super(issues[0]?.message ?? 'invalid', { cause })
+  constructor(issues: readonly Issue[], cause?: unknown, message = issues[0]?.message ?? 'invalid') {
+    super(message, cause === undefined ? undefined : { cause })
     this.issues = issues
   }
+}
+
+/** Issues as one line: `id: expected string, received number; …`; a stranger's are cut after the first. */
+export function describeIssues(issues: readonly Issue[], most = issues.length): string {
+  if (issues.length === 0) return 'refused by its schema'
+  // zod begins with what was said already.
+  const lines = issues.slice(0, most).map(({ message, path }) => {
+    return (path.length ? `${path.join('.')}: ` : '') + message.replace(/^Invalid input: /, '')
+  })
+  return lines.join('; ') + (issues.length > most ? ` (and ${issues.length - most} more)` : '')
 }
 
 export interface Validator {

@@ -1,6 +1,7 @@
 // `implement`: a router with its handlers and middleware, ready to be served. Data still: nothing runs, no socket is known.
+import { describe, mistake } from '../contract/mistake.ts'
 import { isProcedure } from '../contract/procedure.ts'
-import type { RouterRecord } from '../contract/router.ts'
+import { checkRouter, type RouterRecord, type RouterTree } from '../contract/router.ts'
 import type { MiddlewareArgument, Passed, RouterHandlers } from './handler.ts'
 import type { AnyMiddleware } from './middleware.ts'
 
@@ -9,6 +10,8 @@ export interface App<Router = unknown, Context = unknown> {
   readonly router: Router
   readonly handlers: object
   readonly middleware: readonly AnyMiddleware[]
+  /** `context<Type>()` was called: somebody has to give one. */
+  readonly needsContext: boolean
   /** Only a type: an app takes any context that has what its handlers need. */
   readonly contextType?: (context: Context) => void
 }
@@ -43,23 +46,34 @@ type NoContext = {}
 export function implement<const Router extends RouterRecord>(
   router: Router,
 ): Implementer<Router, NoContext, NoContext> {
-  return implementWith(router, [])
+  checkRouter(router)
+  return implementWith(router, { stack: [], needsContext: false })
+}
+
+interface Begun {
+  readonly stack: readonly AnyMiddleware[]
+  readonly needsContext: boolean
 }
 
 function implementWith<Router extends RouterRecord, Given, Context>(
   router: Router,
-  stack: readonly AnyMiddleware[],
+  begun: Begun,
 ): Implementer<Router, Given, Context> {
   return {
-    context: () => implementWith(router, stack),
-    // What a middleware adds is a matter of types; at run time they are all alike.
-    use: (middleware) => implementWith(router, [...stack, middleware as unknown as AnyMiddleware]),
-    middleware: (middleware) => wrapWith(middleware as unknown as AnyMiddleware) as HandlerWrapper<Context, never>,
+    context: () => implementWith(router, { ...begun, needsContext: true }),
+    use: (middleware) => implementWith(router, { ...begun, stack: [...begun.stack, toMiddleware('use', middleware)] }),
+    middleware: (middleware) => wrapWith(toMiddleware('middleware', middleware)) as HandlerWrapper<Context, never>,
     handlers: (handlers) => {
-      checkHandlers(router, handlers, '')
-      return { router, handlers, middleware: stack }
+      checkHandlers(router as object as RouterTree, handlers, '')
+      return { router, handlers, middleware: begun.stack, needsContext: begun.needsContext }
     },
   }
+}
+
+/** What a middleware adds is a matter of types; at run time they are all alike. */
+function toMiddleware(method: string, middleware: unknown): AnyMiddleware {
+  if (typeof middleware === 'function') return middleware as AnyMiddleware
+  throw mistake(`${method}(middleware): expected a function, got ${describe(middleware)}`, 'middleware')
 }
 
 const wrapped = Symbol.for('trunkline.handler')
@@ -74,9 +88,11 @@ export type AnyHandler = (argument: never) => unknown
 const wrapWith =
   (middleware: AnyMiddleware) =>
   (handler: AnyHandler): unknown => {
-    if (typeof handler !== 'function') throw new TypeError(`a middleware wraps a handler, got ${typeof handler}`)
+    if (typeof handler !== 'function') {
+      throw mistake(`a middleware wraps a handler: expected a function, got ${describe(handler)}`, 'middleware')
+    }
     const made = () => {
-      throw new TypeError('a wrapped handler is run by its app; use createCaller(app) to call it')
+      throw mistake('a wrapped handler is run by its app; use createCaller(app) to call it', 'middleware')
     }
     return Object.assign(made, { [wrapped]: { middleware, handler } satisfies Wrapped })
   }
@@ -93,23 +109,33 @@ export function unwrapHandler(handler: AnyHandler): { handler: AnyHandler; middl
   return { handler: inner, middleware }
 }
 
-function checkHandlers(router: RouterRecord, handlers: unknown, path: string): void {
+function checkHandlers(router: RouterTree, handlers: unknown, path: string): void {
+  const names = Object.keys(router)
   if (typeof handlers !== 'object' || handlers === null) {
-    throw new TypeError(
-      `${path || 'handlers'}: expected a record of handlers, got ${handlers === null ? 'null' : typeof handlers}`,
-    )
+    const expected = `a record of handlers { ${names.join(', ')} }`
+    throw mistake(`${path || 'handlers'}: expected ${expected}, got ${describe(handlers)}`, 'handlers')
   }
+  const given = handlers as Record<string, unknown>
+  const missing = names.filter((name) => !Object.hasOwn(given, name) || given[name] === undefined)
   for (const name of Object.keys(handlers)) {
-    if (!Object.hasOwn(router, name))
-      throw new TypeError(`${join(path, name)}: a handler without a procedure in the router`)
+    if (Object.hasOwn(router, name)) continue
+    const hint = missing.length
+      ? `did you mean ${missing.join(' or ')}?`
+      : 'add it to the router, or remove the handler'
+    throw mistake(`${join(path, name)}: a handler without a procedure in the router; ${hint}`, 'handlers')
+  }
+  const [first] = missing
+  if (first !== undefined) {
+    const node = router[first]
+    const what = isProcedure(node) ? `the router has this ${node.kind}` : 'the router has a record of procedures here'
+    throw mistake(`${join(path, first)}: the handler is missing; ${what}`, 'handlers')
   }
   for (const [name, node] of Object.entries(router)) {
     const inner = join(path, name)
-    const handler = Object.hasOwn(handlers, name) ? (handlers as Record<string, unknown>)[name] : undefined
-    if (handler === undefined) throw new TypeError(`${inner}: the handler is missing`)
-    if (!isProcedure(node)) checkHandlers(node, handler, inner)
-    else if (typeof handler !== 'function')
-      throw new TypeError(`${inner}: the handler is a ${typeof handler}, not a function`)
+    if (!isProcedure(node)) checkHandlers(node, given[name], inner)
+    else if (typeof given[name] !== 'function') {
+      throw mistake(`${inner}: the handler is ${describe(given[name])}, not a function`, 'handlers')
+    }
   }
 }
 

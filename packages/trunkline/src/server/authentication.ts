@@ -1,8 +1,9 @@
 // Who is there: asks `authenticate` and `identify` within a time, and says passed, refused or failed, once.
 // Does not know sockets, calls or sessions.
+import { describe, mistake } from '../contract/mistake.ts'
 import { type BuiltinCode, isRpcError } from '../protocol/error.ts'
 import { isPromiseLike } from './call.ts'
-import type { ServerSettings } from './options.ts'
+import type { Identity, ServerSettings } from './options.ts'
 import type { UpgradeRequest } from './socket.ts'
 
 /** Somebody who has passed. */
@@ -66,7 +67,8 @@ export class Authentication {
     if (this.#isOver) return
     let principal: Principal
     try {
-      principal = this.#identify(context)
+      requireContext(this.#settings, context)
+      principal = { context, askedAt: this.#askedAt, ...identityOf(this.#settings, context) }
     } catch (error) {
       return this.#fail(error)
     }
@@ -75,16 +77,6 @@ export class Authentication {
     if (principal.expiresAt <= Date.now())
       this.#outcome.refused({ code: 'UNAUTHORIZED', message: 'expired credentials' })
     else this.#outcome.passed(principal)
-  }
-
-  #identify(context: unknown): Principal {
-    const identity = this.#settings.identify?.(context)
-    const name = identity?.principal
-    if (identity && (typeof name !== 'string' || name === ''))
-      throw new TypeError(`identify must give { principal } with a non-empty string, got ${String(name)}`)
-    const expiresAt = Number(identity?.expiresAt ?? Number.POSITIVE_INFINITY)
-    if (Number.isNaN(expiresAt)) throw new TypeError('identify: expiresAt must be a date or milliseconds since 1970')
-    return { context, name, expiresAt, askedAt: this.#askedAt }
   }
 
   readonly #fail = (error: unknown): void => {
@@ -99,4 +91,24 @@ export class Authentication {
     this.stop()
     this.#outcome.refused({ code, message })
   }
+}
+
+function requireContext({ authenticate }: ServerSettings, context: unknown): void {
+  if (!authenticate || (typeof context === 'object' && context !== null)) return
+  const advice = "throw new RpcError('UNAUTHORIZED') to refuse"
+  throw mistake(`authenticate: expected a context, an object, got ${describe(context)}; ${advice}`, 'context')
+}
+
+function identityOf({ identify }: ServerSettings, context: unknown): Pick<Principal, 'name' | 'expiresAt'> {
+  if (!identify) return { name: undefined, expiresAt: Number.POSITIVE_INFINITY }
+  const identity: unknown = identify(context)
+  const { principal, expiresAt } = (identity ?? {}) as Partial<Identity>
+  if (typeof principal !== 'string' || principal === '')
+    throw mistake(`identify: expected { principal: string }, not empty, got ${describe(identity)}`, 'context')
+  const endsAt = Number(expiresAt ?? Number.POSITIVE_INFINITY)
+  if (!Number.isNaN(endsAt)) return { name: principal, expiresAt: endsAt }
+  throw mistake(
+    `identify: expected expiresAt to be a date or milliseconds since 1970, got ${describe(expiresAt)}`,
+    'context',
+  )
 }

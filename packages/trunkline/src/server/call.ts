@@ -171,7 +171,7 @@ export class ServerCall implements Invoker, Expiring {
     if (this.#over) return
     const text = encodeResult(this.id, payload)
     if (!exceedsBytes(text, this.#host.messageBytes)) return this.#answer(text)
-    const message = `The answer of "${this.operation.path}" is larger than ${this.#host.messageBytes} bytes`
+    const message = `The answer of "${this.operation.path}" is larger than ${this.#host.messageBytes} bytes (limits.messageBytes of the server)`
     this.#host.report(new RangeError(message), this.operation)
     this.#answer(encodeError(this.id, { code: 'TOO_LARGE', message, delivery: 'ran', data: undefined }, false))
   }

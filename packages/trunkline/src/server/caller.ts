@@ -1,16 +1,16 @@
 // `createCaller`: an app's procedures as functions in this process, through middleware and schemas. No network, same types as the client.
 import type { PendingSubscription, RouterClient, SubscribeOptions, Subscription } from '../contract/client-types.ts'
 import { isStreamEvent } from '../contract/event.ts'
+import { mistake } from '../contract/mistake.ts'
 import { isProcedure } from '../contract/procedure.ts'
-import type { RouterRecord } from '../contract/router.ts'
-import { SchemaFailure } from '../contract/validator.ts'
+import type { RouterTree } from '../contract/router.ts'
 import { maxTimerMs } from '../protocol/deadlines.ts'
 import { RpcError } from '../protocol/error.ts'
 import type { App } from './app.ts'
 import { feedOf } from './feed.ts'
 import type { Connection } from './handler.ts'
 import { HandlerInvocation, type Invoker } from './invocation.ts'
-import { compileApp, type Operation } from './operation.ts'
+import { badOutput, compileApp, type Operation, requireSource } from './operation.ts'
 
 /** `context` may be left out when the app expects none. */
 export type CallerOptions<Context> = object extends Context ? { context?: Context } : { context: Context }
@@ -27,14 +27,20 @@ export function createCaller<Router, Context>(
 ): RouterClient<Router> {
   const operations = compileApp(app as App, { validateOutput: true })
   const context: unknown = rest[0]?.context ?? {}
+  if ((app as App).needsContext && rest[0]?.context === undefined) {
+    throw mistake(
+      "createCaller(app, { context }): expected the context that the app's handlers expect, got undefined",
+      'context',
+    )
+  }
   // The router's shape is the client's, name by name.
-  return build(app.router as RouterRecord, '', (path) => {
+  return build(app.router as RouterTree, '', (path) => {
     const operation = operations.get(path) as Operation
     return (input?: unknown, options: SubscribeOptions = {}) => start(operation, context, input, options)
   }) as RouterClient<Router>
 }
 
-function build(router: RouterRecord, prefix: string, leaf: (path: string) => unknown): object {
+function build(router: RouterTree, prefix: string, leaf: (path: string) => unknown): object {
   return Object.fromEntries(
     Object.entries(router).map(([name, node]) => [
       name,
@@ -47,7 +53,8 @@ function start(operation: Operation, context: unknown, input: unknown, options: 
   const run = new Run(options)
   const settled = run.within(async () => operation.run(new HandlerInvocation(run, input, context, operation.errors)))
   if (operation.procedure.kind === 'subscription') {
-    return new CallerSubscription(operation, settled as Promise<AsyncIterable<unknown>>, run)
+    const source = settled.then((given) => requireSource(operation.path, given))
+    return new CallerSubscription(operation, source, run)
   }
   return settled.finally(() => run.stop(false)).then((value) => checkOutput(operation, value))
 }
@@ -124,8 +131,9 @@ async function checkOutput(operation: Operation, value: unknown): Promise<unknow
   try {
     return await operation.output.check(value)
   } catch (error) {
-    if (!(error instanceof SchemaFailure)) throw error
-    throw new RpcError('INTERNAL', { message: `${operation.path}: invalid output: ${error.message}`, cause: error })
+    const cause = badOutput(operation, value, error) as Error
+    if (cause === error) throw error
+    throw new RpcError('INTERNAL', { message: cause.message, cause })
   }
 }
 

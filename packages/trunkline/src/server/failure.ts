@@ -1,5 +1,6 @@
 // What a failure looks like from outside: a code, a message, and data only where the contract declares it. Does not send it.
-import type { Validator } from '../contract/validator.ts'
+import { see } from '../contract/mistake.ts'
+import { describeIssues, SchemaFailure, type Validator } from '../contract/validator.ts'
 import { type Issue, isRpcError, RpcError } from '../protocol/error.ts'
 import type { Failure } from '../protocol/messages.ts'
 import { encodeValue } from '../protocol/values.ts'
@@ -10,7 +11,12 @@ const internal: Failure = { code: 'INTERNAL', message: '', delivery: 'ran', data
 
 /** True for what the server's `onError` should hear of: not raised as an answer to the caller. */
 export function isDefect(error: unknown): boolean {
-  return !isRpcError(error) || error.code === 'INTERNAL'
+  return !isAnswer(error)
+}
+
+/** JavaScript may leave the code out: that is no answer, and as a message it could not be written. */
+function isAnswer(error: unknown): error is RpcError {
+  return isRpcError(error) && typeof error.code === 'string' && error.code !== 'INTERNAL'
 }
 
 /**
@@ -23,17 +29,30 @@ export function describeFailure(
   ran: boolean,
 ): Failure | Promise<Failure> {
   const delivery = ran ? 'ran' : 'not-run'
-  if (!isRpcError(error) || error.code === 'INTERNAL') return { ...internal, delivery }
+  if (!isAnswer(error)) return { ...internal, delivery }
   const message = error.message === error.code ? '' : error.message
   const failure: Failure = { code: error.code, message, delivery, data: undefined }
   if (error.code === 'BAD_REQUEST') return withIssues(failure, error.data)
   const validator = operation?.errorData.get(error.code)
-  return validator ? withData(failure, error.data, validator) : failure
+  return validator ? withData(failure, error.data, validator, operation?.path) : failure
 }
 
-async function withData(failure: Failure, data: unknown, validator: Validator): Promise<Failure> {
-  const checked = await validator.check(data)
-  return checked === undefined ? failure : { ...failure, data: encodeValue(checked) }
+async function withData(failure: Failure, data: unknown, validator: Validator, path?: string): Promise<Failure> {
+  try {
+    const checked = await validator.check(data)
+    return checked === undefined ? failure : { ...failure, data: encodeValue(checked) }
+  } catch (error) {
+    throw badData(`${path}: the data of ${failure.code}`, error)
+  }
+}
+
+function badData(what: string, error: unknown): unknown {
+  if (error instanceof SchemaFailure) {
+    const message = `${what} is not what the contract says: ${describeIssues(error.issues)} ${see('errors')}`
+    return new SchemaFailure(error.issues, error.cause, message)
+  }
+  if (!(error instanceof TypeError)) return error
+  return new TypeError(`${what}: ${error.message} ${see('errors')}`, { cause: error })
 }
 
 function withIssues(failure: Failure, data: unknown): Failure {
@@ -47,11 +66,18 @@ function withIssues(failure: Failure, data: unknown): Failure {
 }
 
 export const refusal = {
-  notFound: (path: string): RpcError => new RpcError('NOT_FOUND', { message: `No procedure "${path.slice(0, 128)}"` }),
+  notFound: (path: string): RpcError =>
+    new RpcError('NOT_FOUND', {
+      message: `No procedure "${path.slice(0, 128)}" on this server; has it the same contract as the client?`,
+    }),
   tooManyCalls: (limit: number): RpcError =>
-    new RpcError('OVERLOADED', { message: `More than ${limit} calls at once on one connection` }),
+    new RpcError('OVERLOADED', {
+      message: `More than ${limit} calls at once on one connection (limits.calls of the server)`,
+    }),
   tooManyStreams: (limit: number): RpcError =>
-    new RpcError('OVERLOADED', { message: `More than ${limit} streams at once on one connection` }),
+    new RpcError('OVERLOADED', {
+      message: `More than ${limit} subscriptions at once on one connection (limits.streams of the server)`,
+    }),
   unreadable: ({ message }: Error): RpcError =>
     new RpcError('BAD_REQUEST', { message: `Invalid input: ${message}`, data: { issues: [{ message, path: [] }] } }),
   rateLimited: (path: string, waitMs: number): RpcError =>

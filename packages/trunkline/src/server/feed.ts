@@ -1,5 +1,6 @@
 // A feed: what a publisher's `subscribe` gives. Takes entries from a source, holds a bounded buffer, gives them to one consumer.
 // A server that finds one returned bare takes entries straight from it, past the async iterator. Knows neither topics nor sockets.
+import { describe, mistake } from '../contract/mistake.ts'
 import { RpcError } from '../protocol/error.ts'
 
 /** One event. All feeds of a topic share the object, so what is encoded once can be kept with it. */
@@ -29,7 +30,9 @@ export interface LatestBy<Value = unknown> {
 
 /** Policy: a slow subscriber gets the newest event of each key, for instance `latestBy((move) => move.player)`. */
 export function latestBy<Value>(key: (value: Value) => unknown): LatestBy<Value> {
-  if (typeof key !== 'function') throw new TypeError('latestBy(key): key must be a function from a value to its key')
+  if (typeof key !== 'function') {
+    throw mistake(`latestBy(key): expected a function from a value to its key, got ${describe(key)}`, 'subscriptions')
+  }
   return { latestBy: key }
 }
 
@@ -131,7 +134,10 @@ export class BufferedFeed<Value> implements Feed<Value>, FeedSource {
   }
 
   attach(sink: FeedSink): void {
-    if (this.#sink) throw new TypeError('this subscription has a consumer already; subscribe again for another one')
+    if (this.#sink) {
+      const advice = 'call publisher.subscribe(…) in the handler, once for each subscription'
+      throw mistake(`this feed has a consumer already; ${advice}`, 'subscriptions')
+    }
     this.#sink = sink
     this.wake()
   }

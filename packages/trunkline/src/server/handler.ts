@@ -30,24 +30,22 @@ export interface StreamCall {
   readonly input: unknown
 }
 
-/** `errors.CODE(data)`, for each error the contract declares. */
-export type ErrorConstructors<Errors> = {
-  readonly [Code in keyof Errors & string]: (
-    ...data: undefined extends InferInput<Errors[Code]>
-      ? [data?: InferInput<Errors[Code]>, message?: string]
-      : [data: InferInput<Errors[Code]>, message?: string]
-  ) => RpcError<Code, InferInput<Errors[Code]>>
+/** `errors.CODE(data)`, for each error the contract declares: code → data. */
+export type ErrorConstructors<Data> = {
+  readonly [Code in keyof Data]: (
+    ...data: undefined extends Data[Code] ? [data?: Data[Code], message?: string] : [data: Data[Code], message?: string]
+  ) => RpcError<Code & string, Data[Code]>
 }
 
-/** The one argument of a handler. */
-export interface HandlerArgument<Node extends AnyProcedure, Context> {
+/** The one argument of a handler: what it gets, who it is for, and the data of the errors it may throw. */
+export interface HandlerArgument<Input, Context, ErrorData> {
   /** The validated input. */
-  readonly input: InferOutput<Node['input']>
+  readonly input: Input
   readonly context: Context
   /** Aborts when the caller cancels, at the deadline, and when the connection is gone. Made when first read. */
   readonly signal: AbortSignal
   /** The contract's errors: `throw errors.ROOM_CLOSED({ since })`. */
-  readonly errors: ErrorConstructors<Node['errors']>
+  readonly errors: ErrorConstructors<ErrorData>
   readonly connection: Connection
   /** Of a subscription that is resumed: continue after this event. A handler that reads it vouches that it does. */
   readonly lastEventId: string | undefined
@@ -55,17 +53,30 @@ export interface HandlerArgument<Node extends AnyProcedure, Context> {
   readonly meta: Readonly<Record<string, unknown>>
 }
 
-type Item<Node extends AnyProcedure> = InferInput<Node['output']>
+// The two below are conditional although nothing else can come in: an editor and a compile error then show the function with the
+// user's own types in it, and not the name of an alias around the procedure's schemas.
 
 /** Answers a query or mutation. */
-export type CallHandler<Node extends AnyProcedure, Context> = (
-  argument: HandlerArgument<Node, Context>,
-) => Item<Node> | Promise<Item<Node>>
+export type CallHandler<Node, Context> = Node extends AnyProcedure
+  ? (
+      argument: HandlerArgument<
+        InferOutput<Node['input']>,
+        Context,
+        { [Code in keyof Node['errors']]: InferInput<Node['errors'][Code]> }
+      >,
+    ) => InferInput<Node['output']> | Promise<InferInput<Node['output']>>
+  : never
 
 /** Answers a subscription: an async generator, or a publisher's `subscribe(…)` returned as it is. */
-export type SubscriptionHandler<Node extends AnyProcedure, Context> = (
-  argument: HandlerArgument<Node, Context>,
-) => ItemSource<Item<Node>> | Promise<ItemSource<Item<Node>>>
+export type SubscriptionHandler<Node, Context> = Node extends AnyProcedure
+  ? (
+      argument: HandlerArgument<
+        InferOutput<Node['input']>,
+        Context,
+        { [Code in keyof Node['errors']]: InferInput<Node['errors'][Code]> }
+      >,
+    ) => ItemSource<InferInput<Node['output']>> | Promise<ItemSource<InferInput<Node['output']>>>
+  : never
 
 /** Items, bare or as `event(value, { id })`. */
 export type ItemSource<Value> = AsyncIterable<Value | StreamEvent<Value>>

@@ -1,4 +1,5 @@
 // Middleware at run time: a stack of functions around a handler, composed once. Does not know calls or sockets.
+import { mistake } from '../contract/mistake.ts'
 import type { ProcedureKind, ProcedureMeta } from '../contract/procedure.ts'
 import type { HandlerInvocation } from './invocation.ts'
 
@@ -44,7 +45,9 @@ export class MiddlewareInvocation {
     this.#invocation = invocation
     let called = false
     this.next = async (options) => {
-      if (called) throw new TypeError(`${described.path}: a middleware called next() twice; a handler runs once a call`)
+      if (called) {
+        throw mistake(`${described.path}: a middleware called next() twice; a handler runs once a call`, 'middleware')
+      }
       called = true
       if (options?.context) invocation.context = { ...(invocation.context as object), ...options.context }
       return inner(invocation)

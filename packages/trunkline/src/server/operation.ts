@@ -1,7 +1,9 @@
 // One procedure made ready to run: middleware, validation and handler composed into one function, once. Does not know the wire's messages.
-import type { Procedure } from '../contract/procedure.ts'
+import { isStreamEvent } from '../contract/event.ts'
+import { describe, mistake, see } from '../contract/mistake.ts'
+import { isProcedure, type Procedure } from '../contract/procedure.ts'
 import { type RouterRecord, walkRouter } from '../contract/router.ts'
-import { compileSchema, SchemaFailure, type Validator } from '../contract/validator.ts'
+import { compileSchema, describeIssues, SchemaFailure, type Validator } from '../contract/validator.ts'
 import { RpcError, type RpcErrorOptions } from '../protocol/error.ts'
 import { encodeValue, type Payload } from '../protocol/values.ts'
 import { type AnyHandler, type App, unwrapHandler } from './app.ts'
@@ -23,13 +25,36 @@ export interface Operation {
   readonly hasOutput: boolean
 }
 
+/** `authenticate` is looked at where there is one: a caller in process brings its context along. */
+interface AppSettings {
+  readonly validateOutput: boolean
+  readonly authenticate?: unknown
+}
+
 /** Gives every procedure of an app by its path. */
-export function compileApp(app: App, settings: { validateOutput: boolean }): Map<string, Operation> {
+export function compileApp(app: App, settings: AppSettings): Map<string, Operation> {
+  requireApp(app)
+  if (app.needsContext && 'authenticate' in settings && settings.authenticate === undefined) {
+    throw mistake(
+      "options.authenticate: expected a function, got undefined; it makes the context that the app's handlers expect",
+      'context',
+    )
+  }
   const operations = new Map<string, Operation>()
   for (const [path, procedure] of walkRouter(app.router as RouterRecord)) {
     operations.set(path, compileOperation(app, path, procedure, procedure.validateOutput ?? settings.validateOutput))
   }
   return operations
+}
+
+/** The steps that come before an app are taken for one now and then. */
+function requireApp(app: unknown): void {
+  const isObject = typeof app === 'object' && app !== null
+  if (isObject && 'handlers' in app && 'middleware' in app && typeof app.middleware !== 'function') return
+  const isBegun = isObject && 'handlers' in app && typeof app.handlers === 'function'
+  const isRouter = isObject && Object.values(app).some(isProcedure)
+  const got = isBegun ? 'one without its handlers' : isRouter ? 'a router' : describe(app)
+  throw mistake(`expected an app, as implement(router).handlers({ … }) gives it, got ${got}`, 'server')
 }
 
 function compileOperation(app: App, path: string, procedure: Procedure, validateOutput: boolean): Operation {
@@ -40,7 +65,11 @@ function compileOperation(app: App, path: string, procedure: Procedure, validate
     procedure,
     errors: Object.fromEntries(schemas.map(([code]) => [code, errorConstructor(code)])),
     errorData: new Map(schemas.map(([code, schema]) => [code, compileSchema(schema)])),
-    run: composeMiddleware([...app.middleware, ...middleware], { path, ...procedure }, innermost(procedure, handler)),
+    run: composeMiddleware(
+      [...app.middleware, ...middleware],
+      { path, ...procedure },
+      innermost(path, procedure, handler),
+    ),
     output: procedure.output && validateOutput ? compileSchema(procedure.output) : undefined,
     hasOutput: procedure.output !== undefined,
   }
@@ -57,7 +86,11 @@ const errorConstructor = (code: string) => (data: unknown, message?: string) =>
   new RpcError(code, (message === undefined ? { data } : { data, message }) satisfies RpcErrorOptions<unknown>)
 
 /** Validates the input and runs the handler, which gets undefined where the contract has no input. */
-function innermost(procedure: Procedure, handler: AnyHandler): (invocation: HandlerInvocation) => unknown {
+function innermost(
+  path: string,
+  procedure: Procedure,
+  handler: AnyHandler,
+): (invocation: HandlerInvocation) => unknown {
   const call = handler as (invocation: HandlerInvocation) => unknown
   if (procedure.input === undefined) {
     return (invocation) => {
@@ -68,7 +101,7 @@ function innermost(procedure: Procedure, handler: AnyHandler): (invocation: Hand
   const { sync, check } = compileSchema(procedure.input)
   if (sync) {
     return (invocation) => {
-      invocation.input = checkInput(check, invocation.input)
+      invocation.input = checkInput(path, check, invocation.input)
       return invocation.begin() ? undefined : call(invocation)
     }
   }
@@ -76,26 +109,24 @@ function innermost(procedure: Procedure, handler: AnyHandler): (invocation: Hand
     try {
       invocation.input = await check(invocation.input)
     } catch (error) {
-      throw badRequest(error)
+      throw badRequest(path, error)
     }
     return invocation.begin() ? undefined : call(invocation)
   }
 }
 
-function checkInput(check: Validator['check'], input: unknown): unknown {
+function checkInput(path: string, check: Validator['check'], input: unknown): unknown {
   try {
     return check(input)
   } catch (error) {
-    throw badRequest(error)
+    throw badRequest(path, error)
   }
 }
 
-function badRequest(error: unknown): unknown {
+function badRequest(path: string, error: unknown): unknown {
   if (!(error instanceof SchemaFailure)) return error
-  const [first] = error.issues
-  const where = first?.path.length ? `${first.path.join('.')}: ` : ''
   return new RpcError('BAD_REQUEST', {
-    message: `Invalid input: ${where}${first?.message ?? 'refused by its schema'}`,
+    message: `Invalid input of "${path}": ${describeIssues(error.issues, 1)}`,
     data: { issues: error.issues },
     delivery: 'not-run',
     cause: error.cause,
@@ -109,11 +140,57 @@ function badRequest(error: unknown): unknown {
 export function encodeOutput(operation: Operation, value: unknown): Payload | undefined | Promise<Payload | undefined> {
   if (!operation.hasOutput) return undefined
   const validator = operation.output
-  if (!validator) return encodePresent(value)
-  if (!validator.sync) return (validator.check(value) as Promise<unknown>).then(encodePresent)
-  const checked = validator.check(value)
-  // Fresh from its schema and known to be plain: the walk of encodeValue would find nothing.
-  return validator.plain ? { json: JSON.stringify(checked), rich: undefined } : encodePresent(checked)
+  try {
+    if (!validator) return encodePresent(value)
+    if (!validator.sync) return encodeChecked(operation, validator, value)
+    const checked = validator.check(value)
+    // Fresh from its schema and known to be plain: the walk of encodeValue would find nothing.
+    return validator.plain ? { json: JSON.stringify(checked), rich: undefined } : encodePresent(checked)
+  } catch (error) {
+    throw badOutput(operation, value, error)
+  }
+}
+
+async function encodeChecked(operation: Operation, validator: Validator, value: unknown): Promise<Payload | undefined> {
+  try {
+    return encodePresent(await validator.check(value))
+  } catch (error) {
+    throw badOutput(operation, value, error)
+  }
 }
 
 const encodePresent = (value: unknown): Payload | undefined => (value === undefined ? undefined : encodeValue(value))
+
+/** For `onError`, whose reader looks for the handler: says whose output it was, what is wrong with it, and what may be the reason. */
+export function badOutput({ path, procedure }: Operation, value: unknown, error: unknown): unknown {
+  const isStream = procedure.kind === 'subscription'
+  const what = `${path}: ${isStream ? 'an item' : 'the output'}`
+  if (!(error instanceof SchemaFailure)) {
+    if (!(error instanceof TypeError)) return error
+    return new TypeError(`${what}: ${error.message} ${see('outputs')}`, { cause: error })
+  }
+  let hint = ''
+  if (isStreamEvent(value)) hint = '; event() is for subscriptions, return the value itself'
+  else if (value === undefined) hint = '; has the handler, or a middleware around it, forgotten to return?'
+  const message = `${what} is not what the contract says: ${describeIssues(error.issues)}${hint} ${see('outputs')}`
+  return new SchemaFailure(error.issues, error.cause, message)
+}
+
+/** @throws TypeError when a subscription's handler gave something else than a source of items */
+export function requireSource(path: string, source: unknown): AsyncIterable<unknown> {
+  if (isAsyncIterable(source)) return source
+  throw notASource(path, source)
+}
+
+export function notASource(path: string, source: unknown): TypeError {
+  const expected = 'an async iterable (an async generator, or what publisher.subscribe(…) gives)'
+  return mistake(`${path}: the handler must return ${expected}, got ${describe(source)}`, 'subscriptions')
+}
+
+export function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator] === 'function'
+  )
+}

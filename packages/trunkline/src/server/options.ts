@@ -1,4 +1,5 @@
 // What a server can be told, with defaults and their reasons. Checks options once, at the door; knows nothing else.
+import { describe, mistake } from '../contract/mistake.ts'
 import type { ProcedureKind } from '../contract/procedure.ts'
 import type { AdvertisedLimits } from '../protocol/messages.ts'
 import type { StreamCall } from './handler.ts'
@@ -170,12 +171,12 @@ function resolveRateLimit({ perSecond, burst = perSecond }: RateLimitOptions): R
 
 function requireFunction<Type>(name: string, value: unknown): Type | undefined {
   if (value === undefined || typeof value === 'function') return value as Type | undefined
-  throw new TypeError(`${name} must be a function, got ${typeof value}`)
+  throw mistake(`options.${name}: expected a function, got ${describe(value)}`, 'server')
 }
 
 function requirePositive(name: string, value: number): number {
   if (Number.isInteger(value) && value > 0) return value
-  throw new TypeError(`${name} must be a positive integer, got ${String(value)}`)
+  throw mistake(`options.${name}: expected a positive integer, got ${String(value)}`, 'server')
 }
 
 function logError({ error, path }: ErrorReport<unknown>): void {

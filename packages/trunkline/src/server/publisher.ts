@@ -1,5 +1,6 @@
 // `memoryPublisher`: topics of one process, with history, ids and resume. Does not know subscriptions, calls or sockets.
 import { nanoid } from 'nanoid'
+import { describe, mistake } from '../contract/mistake.ts'
 import { RpcError } from '../protocol/error.ts'
 import { BufferedFeed, type Feed, type FeedEntry, type SlowSubscriberPolicy } from './feed.ts'
 
@@ -145,7 +146,8 @@ class MemoryPublisher implements Publisher {
   }
 
   #topic(name: string): Topic {
-    if (typeof name !== 'string') throw new TypeError(`a topic is a string, got ${typeof name}`)
+    if (typeof name !== 'string')
+      throw mistake(`publisher: expected the name of a topic, a string, got ${describe(name)}`, 'subscriptions')
     const now = performance.now()
     if (now - this.#sweptAt > this.#maxAgeMs / 2) this.#sweep(now)
     let topic = this.#topics.get(name)
@@ -185,12 +187,15 @@ const policies = ['pause', 'latest', 'drop-oldest', 'end']
 function requirePolicy<Policy>(policy: Policy): Policy {
   if (policies.includes(policy as string)) return policy
   if (typeof (policy as { latestBy?: unknown }).latestBy === 'function') return policy
-  throw new TypeError(`policy must be one of ${policies.join(', ')} or latestBy(key), got ${String(policy)}`)
+  throw mistake(
+    `policy: expected one of ${policies.join(', ')} or latestBy(key), got ${String(policy)}`,
+    'subscriptions',
+  )
 }
 
 function requireCount(name: string, value: number): number {
   if (Number.isSafeInteger(value) && value >= 0) return value
-  throw new TypeError(`${name} must be a non-negative integer, got ${value}`)
+  throw mistake(`${name}: expected a non-negative integer, got ${value}`, 'subscriptions')
 }
 
 /** A publisher for one process: history, ids with an epoch, resume, and a policy for slow subscribers. */

@@ -9,7 +9,7 @@ import { type CallHost, ServerCall } from './call.ts'
 import { describeFailure, refusal } from './failure.ts'
 import { feedOf } from './feed.ts'
 import type { Connection } from './handler.ts'
-import type { Operation } from './operation.ts'
+import { isAsyncIterable, notASource, type Operation } from './operation.ts'
 import { RateLimit } from './rate-limit.ts'
 import type { ServerCore } from './server.ts'
 import { FedStream, PulledStream, type ServerStream, type StreamHost } from './stream.ts'
@@ -147,9 +147,7 @@ export class ServerSession implements CallHost, StreamHost {
     const feed = feedOf(source)
     if (call.isOver) return void disposeSource(source, feed)
     if (!feed && !isAsyncIterable(source)) {
-      return call.fail(
-        new TypeError(`the handler of "${call.operation.path}" must return an async iterable, got ${typeof source}`),
-      )
+      return call.fail(notASource(call.operation.path, source))
     }
     const number = this.#streamNumber(call.operation, feed?.topic)
     const credit = call.options.credit ?? this.#usualCredit
@@ -237,14 +235,6 @@ function isStream({ procedure }: Operation): boolean {
 
 function isRepeatable({ procedure }: Operation): boolean {
   return procedure.kind !== 'mutation' || procedure.idempotent
-}
-
-function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    typeof (value as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator] === 'function'
-  )
 }
 
 /** A source that came too late: its caller has gone while the handler was getting it, and nobody hears what it throws. */

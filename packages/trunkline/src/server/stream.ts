@@ -110,7 +110,9 @@ export abstract class ServerStream {
   protected sendItem(text: string, bytes: number): void {
     if (exceedsBytes(text, this.host.messageBytes)) {
       this.fail(
-        new RangeError(`an item of "${this.call.operation.path}" is larger than ${this.host.messageBytes} bytes`),
+        new RangeError(
+          `${this.call.operation.path}: an item is larger than ${this.host.messageBytes} bytes (limits.messageBytes of the server)`,
+        ),
       )
       return
     }
