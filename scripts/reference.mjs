@@ -184,10 +184,14 @@ function objectSections(types, checker) {
   })
 }
 
-/** The whole page. @throws Error naming what lacks a docstring */
-export function makeReference() {
+/**
+ * The whole page.
+ * @param change see `createProgram`
+ * @throws Error naming what lacks a docstring
+ */
+export function makeReference(change) {
   missing.length = 0
-  const program = createProgram()
+  const program = createProgram(change)
   const checker = program.getTypeChecker()
   const types = exportedTypes(program, checker)
   const page = [

@@ -9,7 +9,7 @@ import { resolveOptions } from '../../packages/trunkline/src/server/options.ts'
 const { makeReference, referencePath } = (await import(
   new URL('../../scripts/reference.mjs', import.meta.url).href
 )) as {
-  makeReference(): string
+  makeReference(change?: (file: string, text: string) => string): string
   referencePath: string
 }
 
@@ -61,4 +61,46 @@ it('states the defaults that the server fills in', () => {
     const stated = rowsOf(`\`${name}\``).map(([, , preset = '']) => /^`([^`]*)`/.exec(preset)?.[1]?.replaceAll('_', ''))
     expect(stated, name).toContain(String(value))
   }
+})
+
+/** Gives the server's options file with a text put in. */
+const withOption =
+  (option: string, types = '') =>
+  (file: string, text: string) => {
+    if (file !== 'server/options.ts') return text
+    return text.replace('  keepAlive?: KeepAliveOptions\n', `  keepAlive?: KeepAliveOptions\n${option}`) + types
+  }
+
+it('takes in a new option, and a new group of options, by itself', () => {
+  const types = `
+    export interface QuotaOptions {
+      /** Calls a second. @default 50, as many as a person clicks | types */
+      perSecond?: number
+    }`
+  const page = makeReference(
+    withOption('  /** Off unless set. @default false */\n  quota?: false | QuotaOptions\n', types),
+  )
+  expect(page).toContain('| `quota` | `false \\| QuotaOptions` | `false` | Off unless set. |\n')
+  expect(page).toContain(
+    '| `quota.perSecond` | `number` | `50`, as many as a person clicks \\| types | Calls a second. |\n',
+  )
+})
+
+it('takes in options of something new that a door exports', () => {
+  const page = makeReference((file, text) => {
+    if (file !== 'server/index.ts') return text
+    return `${text}
+      /** \`createGate(options)\` */
+      export interface GateOptions {
+        /** How wide. */
+        width: number
+      }`
+  })
+  expect(page).toContain('### GateOptions\n\n`createGate(options)`\n')
+  expect(page).toContain('| `width` | `number` | required | How wide. |\n')
+})
+
+it('refuses an option without a docstring, and says where it is', () => {
+  const make = () => makeReference(withOption('  bare?: number\n'))
+  expect(make).toThrow(/bare: packages\/trunkline\/src\/server\/options\.ts:\d+/)
 })

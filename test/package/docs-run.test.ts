@@ -1,6 +1,7 @@
 // Blocks of the guide that say more than types can check: tests that pass, and servers that answer.
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { createClient } from 'trunkline/client'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
@@ -23,6 +24,8 @@ afterAll(() => {
 
 it('the tests of docs/testing.md pass, but for the one that needs a DOM', async () => {
   const folder = writeProject('tests', ['testing'])
+  // Else the repository's own configuration is found.
+  writeFileSync(`${folder}/testing/vitest.config.mjs`, 'export default {}')
   const names = blocksOf('testing').flatMap(({ file }) => (file?.endsWith('.test.ts') ? [file] : []))
   expect(names).toEqual(['server.test.ts', 'offline.test.ts'])
   const vitest = [

@@ -15,7 +15,7 @@ export const builtinCodes = [
    */
   'BAD_REQUEST',
   /**
-   * `authenticate` refused the credentials, or a middleware or handler threw it.
+   * `authenticate` refused the credentials, the server closed the connection with `disconnect()`, or a middleware or handler threw it.
    * @delivery `not-run` from `authenticate` and middleware, `unknown` for a call that had been sent before, `ran` from a handler
    * @remedy Get other credentials, then call `connection.connect()`.
    */
