@@ -24,16 +24,18 @@ async function start(script: string, ready: RegExp, ...more: string[]): Promise<
   const child = spawn('npm', ['run', script, '--', ...more], {
     cwd: folder,
     detached: true,
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   })
   running.add(child)
   let output = ''
   await new Promise<void>((resolve, reject) => {
     // Read to its end, so that nobody writes into a closed pipe.
-    child.stdout.on('data', (chunk) => {
+    const read = (chunk: Buffer): void => {
       output += chunk
       if (ready.test(output)) resolve()
-    })
+    }
+    child.stdout.on('data', read)
+    child.stderr.on('data', read)
     child.once('exit', () => reject(new Error(`npm run ${script} ended: ${output}`)))
   })
   return child
