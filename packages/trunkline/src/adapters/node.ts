@@ -39,7 +39,7 @@ export interface UpgradeOptions {
 export type AttachOptions<Context> = ServerOptions<Context> & UpgradeOptions
 
 export type ServeOptions<Context> = AttachOptions<Context> & {
-  /** @default 0, which takes any free port; `server.url` tells which */
+  /** The port to listen on. @default 0, which takes any free port; `server.url` tells which */
   port?: number
   /** The address to listen on. @default every address of the machine */
   host?: string
@@ -51,7 +51,9 @@ export type ServeOptions<Context> = AttachOptions<Context> & {
 export interface NodeServer {
   /** `ws://localhost:3000/rpc` */
   readonly url: string
+  /** Connections that have been welcomed. */
   readonly connections: Iterable<Connection>
+  /** How much is open and waits, at this moment. */
   stats(): ServerStats
   /** Lets running calls finish, closes every connection with 1012, and stops listening. Safe to call twice. */
   close(options?: CloseOptions): Promise<void>

@@ -8,6 +8,7 @@ import type { UpgradeRequest } from './socket.ts'
 export interface AuthenticateArgument {
   /** The client's `params`. Comes from the client: check everything. */
   readonly params: Readonly<Record<string, unknown>>
+  /** The HTTP request of the upgrade. */
   readonly request: UpgradeRequest
   /** Aborts when the connection is gone, or `authTimeoutMs` has passed. */
   readonly signal: AbortSignal
@@ -15,15 +16,19 @@ export interface AuthenticateArgument {
 
 /** Who a connection belongs to. */
 export interface Identity {
+  /** Names a person or program: equal for all connections of one. */
   readonly principal: string
 }
 
 /** What `onError` gets: something nobody has answered for. */
 export interface ErrorReport<Context> {
+  /** What was thrown. */
   readonly error: unknown
   /** Undefined outside a call, for instance in `authenticate`. */
   readonly path: string | undefined
+  /** Undefined outside a call. */
   readonly kind: ProcedureKind | undefined
+  /** The context of the connection; undefined before there is one. */
   readonly context: Context | undefined
 }
 
@@ -48,7 +53,7 @@ export interface LimitOptions {
 }
 
 export interface CommonServerOptions<Context> {
-  /** Says who a context is: for `server.connections` and for messages to one person. */
+  /** Says who a context is: the `principal` of its connection. */
   identify?: (context: Context) => Identity
   /** Hears of every defect: what a handler throws that is not an RpcError, an output its schema refuses. @default console.error */
   onError?: (report: ErrorReport<Context>) => void

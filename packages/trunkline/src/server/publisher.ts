@@ -33,7 +33,7 @@ export interface Publisher<Topics extends object = Record<string, unknown>> {
 export interface MemoryPublisherOptions {
   /** Events kept a topic, for those who come back. @default 256, one window of a stream's credit */
   history?: number
-  /** Milliseconds an event is kept. @default 120_000, twice as long as a lost session is kept */
+  /** Milliseconds an event is kept. @default 120_000, longer than a restart or a tunnel takes */
   maxAgeMs?: number
 }
 

@@ -17,9 +17,11 @@ export interface CloseOptions {
 }
 
 export interface ServerStats {
+  /** Sockets, welcomed or not. */
   readonly connections: number
   /** Queries and mutations that run, subscriptions that are not accepted yet. */
   readonly calls: number
+  /** Subscriptions that were accepted. */
   readonly streams: number
   /** Bytes that wait for slow readers. */
   readonly bufferedBytes: number
@@ -33,7 +35,9 @@ export interface Server {
   readonly connections: Iterable<Connection>
   /** True when one more connection would be too many, or the server is closing: answer the upgrade with 503. */
   readonly isFull: boolean
+  /** The server's `limits.messageBytes`. */
   readonly messageBytes: number
+  /** How much is open and waits, at this moment. */
   stats(): ServerStats
   /** Lets running calls finish, tells every client, and closes with 1012. Resolves when no socket is left; safe to call twice. */
   close(options?: CloseOptions): Promise<void>
