@@ -46,12 +46,15 @@ export function isProcedure(value: unknown): value is Procedure {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, brand)
 }
 
+/** Keeps a router's own constraint from being inferred where a schema is left out: that is `undefined`, and no schema at all. */
+type Finished<Kind, Input, Output, Errors> = Procedure<Kind, NoInfer<Input>, NoInfer<Output>, NoInfer<Errors>>
+
 /** Safe to repeat, and repeated by itself when a connection is lost. */
 export function query<
   Input extends MaybeSchema = undefined,
   Output extends MaybeSchema = undefined,
   Errors extends ErrorSchemas = Record<never, never>,
->(definition: ProcedureDefinition<Input, Output, Errors> = {}): Procedure<'query', Input, Output, Errors> {
+>(definition: ProcedureDefinition<Input, Output, Errors> = {}): Finished<'query', Input, Output, Errors> {
   return define('query', definition)
 }
 
@@ -60,7 +63,7 @@ export function mutation<
   Input extends MaybeSchema = undefined,
   Output extends MaybeSchema = undefined,
   Errors extends ErrorSchemas = Record<never, never>,
->(definition: MutationDefinition<Input, Output, Errors> = {}): Procedure<'mutation', Input, Output, Errors> {
+>(definition: MutationDefinition<Input, Output, Errors> = {}): Finished<'mutation', Input, Output, Errors> {
   return define('mutation', definition)
 }
 
@@ -69,7 +72,7 @@ export function subscription<
   Input extends MaybeSchema = undefined,
   Output extends MaybeSchema = undefined,
   Errors extends ErrorSchemas = Record<never, never>,
->(definition: ProcedureDefinition<Input, Output, Errors> = {}): Procedure<'subscription', Input, Output, Errors> {
+>(definition: ProcedureDefinition<Input, Output, Errors> = {}): Finished<'subscription', Input, Output, Errors> {
   return define('subscription', definition)
 }
 

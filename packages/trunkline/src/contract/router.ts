@@ -8,14 +8,6 @@ export interface RouterRecord {
   readonly [name: string]: Procedure | RouterRecord
 }
 
-/**
- * What a router takes. Schemas aren't named: they would be inferred, as `unknown`, for a procedure that leaves one out.
- * Comparing less also costs the compiler less.
- */
-interface RouterShape {
-  readonly [name: string]: Pick<Procedure, 'kind' | 'meta' | 'idempotent'> | RouterShape
-}
-
 /** A path travels with each call; 128 bytes is far above what people write and keeps a stranger's small. */
 const maxPathBytes = 128
 
@@ -23,7 +15,7 @@ const maxPathBytes = 128
  * Names the procedures of a contract. Nest records, or routers, as you like; the path of a procedure is its keys joined by dots.
  * @throws TypeError naming the path, when a name or a definition can't work.
  */
-export function router<const Record extends RouterShape>(record: Record): Record {
+export function router<const Record extends RouterRecord>(record: Record): Record {
   checkRecord(record, '')
   return freezeDeep(record)
 }
@@ -103,7 +95,7 @@ function describe(value: unknown): string {
   return typeof value === 'object' ? 'a plain object' : `a ${typeof value}`
 }
 
-function freezeDeep<Record extends object>(record: Record): Record {
-  for (const node of Object.values(record) as object[]) if (!isProcedure(node)) freezeDeep(node)
+function freezeDeep<Record extends RouterRecord>(record: Record): Record {
+  for (const node of Object.values(record)) if (!isProcedure(node)) freezeDeep(node)
   return Object.freeze(record)
 }
