@@ -85,7 +85,7 @@ describe.each(Object.values(managers))('installed by $name', (manager) => {
     out = join(folder, 'out')
   }, 120_000)
 
-  it.each(['esm', 'cjs'])('the app runs as %s', async (kind) => {
+  it.each(manager.kinds)('the app runs as %s', async (kind) => {
     expect(await run([...manager.node, join(out, kind, 'main.js')], folderOf(manager))).toBe(said)
   })
 })

@@ -38,6 +38,8 @@ export interface Manager {
   /** Files that make it as strict as it can be. */
   readonly settings: Readonly<Record<string, string>>
   readonly install: readonly string[]
+  /** Kinds of module it can run. */
+  readonly kinds: readonly ('esm' | 'cjs')[]
   /** What runs a script that is named behind it. */
   readonly node: readonly string[]
 }
@@ -56,6 +58,7 @@ export const managers = {
     name: 'npm',
     settings: {},
     install: ['npm', 'install', '--no-audit', '--no-fund', '--ignore-scripts'],
+    kinds: ['esm', 'cjs'],
     node: [process.execPath],
   },
   pnpm: {
@@ -63,6 +66,7 @@ export const managers = {
     // Nothing is to be had that was not asked for.
     settings: { 'pnpm-workspace.yaml': 'hoist: false\nautoInstallPeers: false\n' },
     install: ['npx', '--yes', ours.packageManager, 'install', '--prefer-offline', '--ignore-scripts'],
+    kinds: ['esm', 'cjs'],
     node: [process.execPath],
   },
   yarn: {
@@ -78,12 +82,15 @@ export const managers = {
       '--cache-folder',
       '.cache',
     ],
+    kinds: ['esm', 'cjs'],
     node: [process.execPath],
   },
   plugAndPlay: {
     name: 'yarn Plug’n’Play',
     settings: { '.yarnrc.yml': 'nodeLinker: pnp\nenableTelemetry: false\nenableGlobalCache: false\n', 'yarn.lock': '' },
     install: [process.execPath, yarnBerry, 'install'],
+    // nanoid 5 is an ES module only: `require` of it works in Node, but yarn's loader does not find its second file in the archive.
+    kinds: ['esm'],
     node: [process.execPath, yarnBerry, 'node'],
   },
 } satisfies Record<string, Manager>
