@@ -1,5 +1,4 @@
 // A server's life: its connections, their clock, its end. Accepts sockets from an adapter; knows no HTTP and no runtime.
-import { nanoid } from 'nanoid'
 import { closeCode } from '../protocol/close.ts'
 import type { Welcome } from '../protocol/messages.ts'
 import { joinBatch, type Outbox } from '../protocol/outbox.ts'
@@ -9,6 +8,7 @@ import type { Connection } from './handler.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { compileApp, type Operation } from './operation.ts'
 import { resolveOptions, type ServerOptions, type ServerSettings } from './options.ts'
+import { randomId } from './random-id.ts'
 import type { ServerSocket, SocketEvents, UpgradeRequest } from './socket.ts'
 
 export interface CloseOptions {
@@ -60,7 +60,7 @@ export class ServerCore implements Server {
   readonly settings: ServerSettings
   readonly operations: ReadonlyMap<string, Operation>
   isDraining = false
-  readonly #epoch = nanoid(10)
+  readonly #epoch = randomId()
   readonly #connections = new Set<ServerConnection>()
   readonly #heartbeat: Heartbeat
   readonly #sharedNumbers = new WeakMap<object, Map<Operation, number>>()
@@ -89,7 +89,7 @@ export class ServerCore implements Server {
   }
 
   accept(socket: ServerSocket, request: UpgradeRequest): SocketEvents {
-    const connection = new ServerConnection(this, socket, request, nanoid(12))
+    const connection = new ServerConnection(this, socket, request, randomId())
     this.#connections.add(connection)
     this.#heartbeat.start()
     if (this.isDraining) connection.close(closeCode.serviceRestart, 'the server is shutting down')
