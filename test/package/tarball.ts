@@ -89,8 +89,7 @@ export const managers = {
     name: 'yarn Plug’n’Play',
     settings: { '.yarnrc.yml': 'nodeLinker: pnp\nenableTelemetry: false\nenableGlobalCache: false\n', 'yarn.lock': '' },
     install: [process.execPath, yarnBerry, 'install'],
-    // nanoid 5 is an ES module only: `require` of it works in Node, but yarn's loader does not find its second file in the archive.
-    kinds: ['esm'],
+    kinds: ['esm', 'cjs'],
     node: [process.execPath, yarnBerry, 'node'],
   },
 } satisfies Record<string, Manager>
