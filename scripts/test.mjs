@@ -1,5 +1,6 @@
-// `npm test`: sets up, checks types with both compilers, lints, builds, runs every test, and closes with one line of counts.
+// `npm test`: sets up, checks types with both compilers, lints, builds, packs and weighs, runs every test, and closes with one line of counts.
 import { readFileSync } from 'node:fs'
+import { pack } from './pack.mjs'
 import { ensureChromium, ensureOpenssl, installPackages, must, pnpm, root, run } from './setup.mjs'
 
 const step = (name) => console.log(`\n── ${name}`)
@@ -25,8 +26,15 @@ for (const [version, compiler] of [
 step('lint')
 must(bin('biome'), ['check', '--error-on-warnings', '.'])
 
+step('knip')
+must(bin('knip'), ['--no-progress'])
+
 step('build')
-pnpm('run', '--silent', 'build')
+pnpm('--filter', './examples/*', '--silent', 'run', 'build')
+pack()
+
+step('size')
+must(bin('size-limit'), ['--silent'])
 
 step('tests')
 const report = 'node_modules/.cache/vitest-report.json'

@@ -12,10 +12,11 @@ export default defineConfig({
   format: ['esm', 'cjs'],
   target: 'es2022',
   platform: 'neutral',
-  external: [/^node:/, 'ws', 'nanoid'],
+  external: [/^node:/, 'ws'],
   // TypeScript 6 warns of a setting that tsup's declaration bundler still makes.
   dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
   sourcemap: true,
   clean: true,
+  splitting: true,
   treeshake: true,
 })

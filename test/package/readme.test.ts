@@ -2,12 +2,10 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { freePort, root } from './docs-blocks.ts'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 // Inside the tree, so that `trunkline` and `zod` resolve as they do for everybody.
 const folder = `${root}test/package/.readme`
 const run = promisify(execFile)
@@ -47,12 +45,3 @@ test('the client prints what the README lets one expect', async () => {
   const { stdout } = await run(process.execPath, ['--import', 'tsx', 'client.ts'], { cwd: folder })
   expect(stdout).toBe('ann: hi true\nclosed since 2026\n')
 })
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0)
-  await once(probe, 'listening')
-  const { port } = probe.address() as { port: number }
-  probe.close()
-  await once(probe, 'close')
-  return port
-}

@@ -1,6 +1,8 @@
 // What can't be defined.
 import { mutation, query, router, subscription } from 'trunkline'
+import { implement } from 'trunkline/server'
 import { z } from 'zod'
+import { assert, type Equal } from './assert.ts'
 
 router({ rooms: { list: query({ output: z.array(z.string()) }) } })
 router({ inner: router({ list: query() }) })
@@ -23,3 +25,6 @@ subscription({ ouptut: z.string() })
 query({ idempotent: true })
 
 mutation({ idempotent: true, meta: { role: 'admin' }, validateOutput: false })
+
+// A router written where `implement` takes it infers no schema from there: one that is left out is `undefined`.
+implement(router({ ping: query() })).handlers({ ping: ({ input }) => assert<Equal<typeof input, void>>() })

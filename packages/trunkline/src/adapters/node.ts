@@ -55,7 +55,7 @@ export interface UpgradeOptions {
 export type AttachOptions<Context> = ServerOptions<Context> & UpgradeOptions
 
 export type ServeOptions<Context> = AttachOptions<Context> & {
-  /** @default 0, which takes any free port; `server.url` tells which */
+  /** The port to listen on. @default 0, which takes any free port; `server.url` tells which */
   port?: number
   /** The address to listen on. @default every address of the machine */
   host?: string
@@ -67,7 +67,9 @@ export type ServeOptions<Context> = AttachOptions<Context> & {
 export interface NodeServer<Context = unknown> {
   /** `ws://localhost:3000/rpc` */
   readonly url: string
+  /** Connections that have been welcomed. */
   readonly connections: Iterable<Connection>
+  /** How much is open and waits, at this moment. */
   stats(): ServerStats
   /** Ends a principal here and now, with 4003; gives how many connections that were. */
   revoke(principal: string): number

@@ -16,11 +16,13 @@ import type { ConnectionEvents, ConnectionState, Emitter } from './state.ts'
 
 /** The line to the server, for status bars and for those who decide when to connect. */
 export interface ClientConnection {
+  /** An immutable snapshot; another object after each change. */
   readonly state: ConnectionState
   /** Calls `listener` on each event; gives the undo. */
   on<Name extends keyof ConnectionEvents>(name: Name, listener: (payload: ConnectionEvents[Name]) => void): () => void
   /** With `getSnapshot`, for React's `useSyncExternalStore`. */
   readonly subscribe: (listener: () => void) => () => void
+  /** Gives `state`. */
   readonly getSnapshot: () => ConnectionState
   /** Tries at once. Resolves when open; rejects when the server refuses for good. */
   connect(): Promise<void>
@@ -32,12 +34,14 @@ export interface ClientConnection {
    * principal's, everything open or waiting ends `UNAUTHORIZED`, and the line starts anew.
    */
   authenticate(): Promise<void>
+  /** How much is under way, at this moment. */
   stats(): ClientStats
 }
 
 export interface ClientStats {
   /** Written and not answered yet. */
   readonly calls: number
+  /** Subscriptions that were accepted. */
   readonly streams: number
   /** Waiting for a connection, or for the server's limit. */
   readonly waiting: number

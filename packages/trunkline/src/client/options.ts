@@ -11,9 +11,11 @@ export type Provided<Value> = Value | (() => MaybePromise<Value>)
 export interface ClientMiddlewareArgument {
   /** `rooms.post` */
   readonly path: string
+  /** What the caller gave. */
   readonly input: unknown
   /** The call's metadata; goes to the server with the call. */
   readonly call: { readonly meta: Readonly<Record<string, unknown>> }
+  /** The caller's `signal`. */
   readonly signal: AbortSignal | undefined
   /** Makes the call, with more metadata if you like. Gives the output, or the subscription once it is accepted; throws its error. */
   next(options?: { meta: Readonly<Record<string, unknown>> }): Promise<unknown>

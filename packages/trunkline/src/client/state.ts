@@ -15,7 +15,9 @@ export interface ConnectionState {
 }
 
 export interface ConnectionEvents {
+  /** `state` is another one. */
   change: ConnectionState
+  /** A subscription misses events; `onGap` of the call hears it too. */
   gap: Gap
   /** The server is about to leave; calls go on and come back by themselves. */
   goaway: { readonly drainMs: number; readonly reason: string }

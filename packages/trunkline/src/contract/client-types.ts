@@ -10,7 +10,7 @@ export interface CallOptions {
   timeoutMs?: number | undefined
   /** JSON for middleware on both ends: `call.meta`. */
   meta?: Readonly<Record<string, unknown>> | undefined
-  /** Names this very act across page loads, for mutations declared `idempotent`. At most 128 characters. */
+  /** Names this very act across page loads; at most 128 characters. It is sent along; this version of the server makes no use of it. */
   idempotencyKey?: string | undefined
 }
 
@@ -23,6 +23,7 @@ export interface SubscribeOptions extends CallOptions {
 
 /** Events that the consumer will not see. */
 export interface Gap {
+  /** The procedure: `rooms.messages`. */
   readonly path: string
   /** `history`: the source no longer has them; `dropped`: the consumer was too slow; `source`: the source can't continue. */
   readonly reason: 'history' | 'dropped' | 'source'

@@ -13,7 +13,15 @@ import { HandlerInvocation, type Invoker } from './invocation.ts'
 import { badOutput, compileApp, type Operation, requireSource } from './operation.ts'
 
 /** `context` may be left out when the app expects none. */
-export type CallerOptions<Context> = object extends Context ? { context?: Context } : { context: Context }
+export type CallerOptions<Context> = object extends Context
+  ? {
+      /** What handlers get as `context`. @default {} */
+      context?: Context
+    }
+  : {
+      /** What handlers get as `context`; may be left out when they expect none. */
+      context: Context
+    }
 
 const connection: Connection = { id: 'caller', principal: undefined, disconnect() {} }
 

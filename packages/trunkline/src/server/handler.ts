@@ -12,6 +12,7 @@ interface AnyProcedure {
 
 /** The connection a call came on. */
 export interface Connection {
+  /** A random name of 12 characters. */
   readonly id: string
   /** What `identify` made of the context. */
   readonly principal: string | undefined
@@ -41,11 +42,13 @@ export type ErrorConstructors<Data> = {
 export interface HandlerArgument<Input, Context, ErrorData> {
   /** The validated input. */
   readonly input: Input
+  /** What `authenticate` gave for this connection, and what middleware added. */
   readonly context: Context
   /** Aborts when the caller cancels, at the deadline, and when the connection is gone. Made when first read. */
   readonly signal: AbortSignal
   /** The contract's errors: `throw errors.ROOM_CLOSED({ since })`. */
   readonly errors: ErrorConstructors<ErrorData>
+  /** The connection the call came on. */
   readonly connection: Connection
   /** Of a subscription that is resumed: continue after this event. A handler that reads it vouches that it does. */
   readonly lastEventId: string | undefined
@@ -103,12 +106,15 @@ export interface Passed<Added> {
 export interface MiddlewareArgument<Context> {
   /** `rooms.post` */
   readonly path: string
+  /** `query`, `mutation` or `subscription`. */
   readonly kind: ProcedureKind
   /** The procedure's `meta` in the contract. */
   readonly meta: ProcedureMeta
   /** The call's: `call.meta` is the caller's. */
   readonly call: { readonly meta: Readonly<Record<string, unknown>> }
+  /** The context so far. */
   readonly context: Context
+  /** Aborts as that of the handler does. */
   readonly signal: AbortSignal
   /**
    * Goes on, with more context if you like. Gives the output, or for a stream its iterable of items; throws what the handler throws.

@@ -25,10 +25,13 @@ export interface Identity {
 
 /** What `onError` gets: something nobody has answered for. */
 export interface ErrorReport<Context> {
+  /** What was thrown. */
   readonly error: unknown
   /** Undefined outside a call, for instance in `authenticate`. */
   readonly path: string | undefined
+  /** Undefined outside a call. */
   readonly kind: ProcedureKind | undefined
+  /** The context of the connection; undefined before there is one. */
   readonly context: Context | undefined
 }
 

@@ -1,8 +1,8 @@
 // `memoryPublisher`: topics of one process, with history, ids and resume. Does not know subscriptions, calls or sockets.
-import { nanoid } from 'nanoid'
 import { describe, mistake } from '../contract/mistake.ts'
 import { RpcError } from '../protocol/error.ts'
 import { BufferedFeed, type Feed, type FeedEntry, type SlowSubscriberPolicy } from './feed.ts'
+import { randomId } from './random-id.ts'
 
 export interface SubscribeFeedOptions<Value = unknown> {
   /** Ends the feed. */
@@ -33,7 +33,7 @@ export interface Publisher<Topics extends object = Record<string, unknown>> {
 export interface MemoryPublisherOptions {
   /** Events kept a topic, for those who come back. @default 256, one window of a stream's credit */
   history?: number
-  /** Milliseconds an event is kept. @default 120_000, twice as long as a lost session is kept */
+  /** Milliseconds an event is kept. @default 120_000, longer than a restart or a tunnel takes */
   maxAgeMs?: number
 }
 
@@ -77,7 +77,7 @@ class MemoryPublisher implements Publisher {
   readonly #maxAgeMs: number
   readonly #topics = new Map<string, Topic>()
   /** Part of every id: an id of another process, or of this one before it restarted, is recognised as foreign. */
-  readonly #epoch = nanoid(10)
+  readonly #epoch = randomId()
   /** One sequence for all topics, so that a topic that was forgotten and came back can't give an id twice. */
   #sequence = 0
   #forgotten = 0

@@ -1,5 +1,4 @@
 // A server's life: its connections, their clock, its end. Accepts sockets from an adapter; knows no HTTP and no runtime.
-import { nanoid } from 'nanoid'
 import { closeCode } from '../protocol/close.ts'
 import type { Welcome } from '../protocol/messages.ts'
 import { joinBatch, type Outbox } from '../protocol/outbox.ts'
@@ -11,6 +10,7 @@ import type { Connection } from './handler.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { compileApp, type Operation } from './operation.ts'
 import { resolveOptions, type ServerOptions, type ServerSettings } from './options.ts'
+import { randomId } from './random-id.ts'
 import type { ServerSocket, SocketEvents, UpgradeRequest } from './socket.ts'
 
 export interface CloseOptions {
@@ -26,9 +26,11 @@ export interface DisconnectOptions<Context = unknown> {
 }
 
 export interface ServerStats {
+  /** Sockets, welcomed or not. */
   readonly connections: number
   /** Queries and mutations that run, subscriptions that are not accepted yet. */
   readonly calls: number
+  /** Subscriptions that were accepted. */
   readonly streams: number
   /** Bytes that wait for slow readers. */
   readonly bufferedBytes: number
@@ -44,7 +46,9 @@ export interface Server<Context = unknown> {
   readonly isFull: boolean
   /** True when an address has too many connections that have not authenticated: answer the upgrade with 429. */
   isCrowded(remoteAddress: string | undefined): boolean
+  /** The server's `limits.messageBytes`. */
   readonly messageBytes: number
+  /** How much is open and waits, at this moment. */
   stats(): ServerStats
   /**
    * Ends a principal here and now: its connections are closed with 4003 and say nothing more, and whoever is just being authenticated as it is refused.
@@ -84,7 +88,7 @@ export class ServerCore implements Server {
   readonly settings: ServerSettings
   readonly operations: ReadonlyMap<string, Operation>
   isDraining = false
-  readonly #epoch = nanoid(10)
+  readonly #epoch = randomId()
   readonly #connections = new Connections()
   readonly #heartbeat: Heartbeat
   readonly #sharedNumbers = new WeakMap<object, Map<Operation, number>>()
@@ -118,7 +122,7 @@ export class ServerCore implements Server {
   }
 
   accept(socket: ServerSocket, request: UpgradeRequest): SocketEvents {
-    const connection = new ServerConnection(this, socket, request, nanoid(12))
+    const connection = new ServerConnection(this, socket, request, randomId())
     this.#connections.add(connection)
     this.#heartbeat.start()
     if (this.isDraining) connection.close(closeCode.serviceRestart, 'the server is shutting down')

@@ -28,6 +28,8 @@ export interface SocketEvents {
 export interface UpgradeRequest {
   /** Path and query, as requested. */
   readonly url: string
+  /** Headers of the request: cookies, `x-forwarded-for`. */
   readonly headers: Headers
+  /** Address of the other end of the TCP connection: of the proxy, behind one. */
   readonly remoteAddress: string | undefined
 }

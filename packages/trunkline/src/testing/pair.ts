@@ -13,6 +13,7 @@ export type PairOptions<Context> = ServerOptions<Context>
 
 /** A server in memory, and any number of clients. */
 export interface Pair<Router> {
+  /** The server: `stats()`, `connections`, `close()`. */
   readonly server: Server
   /** Makes a client; the URL is the pair's own. */
   createClient(options?: Omit<ClientOptions, 'url' | 'WebSocket'>): Client<Router>

@@ -1,0 +1,61 @@
+// Blocks of the guide that say more than types can check: tests that pass, and servers that answer.
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { promisify } from 'node:util'
+import { createClient } from 'trunkline/client'
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { blocksOf, freePort, removeProject, root, writeProject } from './docs-blocks.ts'
+
+const run = promisify(execFile)
+let server: ChildProcess | undefined
+
+afterEach(async () => {
+  if (server && server.exitCode === null && server.signalCode === null) {
+    server.kill()
+    await once(server, 'exit')
+  }
+})
+
+afterAll(() => {
+  removeProject('tests')
+  removeProject('attach')
+})
+
+it('the tests of docs/testing.md pass, but for the one that needs a DOM', async () => {
+  const folder = writeProject('tests', ['testing'])
+  // Else the repository's own configuration is found.
+  writeFileSync(`${folder}/testing/vitest.config.mjs`, 'export default {}')
+  const names = blocksOf('testing').flatMap(({ file }) => (file?.endsWith('.test.ts') ? [file] : []))
+  expect(names).toEqual(['server.test.ts', 'offline.test.ts'])
+  const vitest = [
+    `${root}node_modules/vitest/vitest.mjs`,
+    'run',
+    '--root',
+    `${folder}/testing`,
+    '--reporter=json',
+    ...names,
+  ]
+  const { stdout } = await run(process.execPath, vitest, { cwd: `${folder}/testing` })
+  expect(JSON.parse(stdout)).toMatchObject({ success: true, numPassedTests: 4 })
+})
+
+describe('beside an HTTP framework', () => {
+  it.each(['express.ts', 'fastify.ts', 'hono.ts'])('%s answers requests and calls', async (file) => {
+    const port = await freePort()
+    const folder = writeProject('attach', ['recipes'], (text) =>
+      text.replaceAll('port: 3000', `port: ${port}`).replaceAll('(3000)', `(${port})`),
+    )
+    server = spawn(process.execPath, ['--import', 'tsx', file], {
+      cwd: `${folder}/recipes`,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+    interface Contract {
+      tasks: { list: { kind: 'query'; input: undefined; output: undefined; errors: object } }
+    }
+    const { api, connection } = createClient<Contract>({ url: `ws://localhost:${port}/rpc` })
+    expect(await api.tasks.list()).toEqual([])
+    expect(await (await fetch(`http://localhost:${port}/`)).text()).toBe('hello')
+    await connection.close()
+  })
+})
