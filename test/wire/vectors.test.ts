@@ -120,6 +120,8 @@ const encoders: Record<string, (fields: never) => string> = {
   ping: ({ received, sent }: { received: number; sent: number }) => messages.encodePing(received, sent),
   pong: ({ received, sent }: { received: number; sent: number }) => messages.encodePong(received, sent),
   goaway: ({ drainMs, reason }: { drainMs: number; reason: string }) => messages.encodeGoaway(drainMs, reason),
+  authenticate: ({ params }: { params: Record<string, unknown> }) => messages.encodeAuthenticate(params),
+  authenticated: (answer: messages.Authenticated) => messages.encodeAuthenticated(answer),
 }
 
 describe('messages', () => {

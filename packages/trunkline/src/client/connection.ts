@@ -6,7 +6,7 @@ import type { RpcError } from '../protocol/error.ts'
 import type { Authenticated, Welcome } from '../protocol/messages.ts'
 import { Backoff, healthyMs } from './backoff.ts'
 import type { Calls } from './calls.ts'
-import { closedError, closingOf, finalError, isRefusal, overCredit, unauthorized } from './closing.ts'
+import { closedError, closingOf, finalError, isRefusal, overCredit } from './closing.ts'
 import { type Deferred, makeDeferred } from './deferred.ts'
 import { Line, type LineHost } from './line.ts'
 import { type ClientOptions, provide, toUrl } from './options.ts'
@@ -50,6 +50,15 @@ export interface ClientStats {
 /** How long the other end may take to answer a close frame, in ms. */
 const closeTimeoutMs = 5_000
 
+/** Behind what has happened: what the client does about it. */
+const comesNext: Readonly<Record<ConnectionState['status'], string>> = {
+  idle: '',
+  connecting: '; trying again now',
+  open: '',
+  waiting: '; trying again soon',
+  closed: '; connect() tries again',
+}
+
 /** `url` and `params` have as long as the server has to answer an attempt. */
 const askTimeoutMs = 20_000
 
@@ -87,6 +96,8 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
   #isLeaving = false
   /** Who the server takes this client for. */
   #principal: string | undefined
+  /** What has happened to the last line. */
+  #words = ''
   /** The close code of the last line. */
   #code: number | undefined
   #broken = 0
@@ -176,13 +187,13 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     // A line that is still closing has nothing to say about the new one.
     this.#line?.leave()
     this.#whenClosed?.()
-    this.#change('connecting', this.#state.reason)
+    this.#change('connecting')
     try {
       const [url, params] = await within(askTimeoutMs, Promise.all([provide(this.#options.url), this.#askParams()]))
       if (attempt !== this.#attempt) return
       this.#params = JSON.stringify(params)
       if (this.#params === this.#refusedParams)
-        return this.#finish(unauthorized(this.#state.reason), this.#state.reason)
+        return this.#finish(finalError(closeCode.unauthenticated, this.#words), this.#words)
       this.#line = new Line(this, this.#platform, toUrl(url), {
         session: randomName(),
         attempt,
@@ -236,7 +247,8 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     this.#openedAt = performance.now()
     this.#spreadMs = spreadMs
     this.#refusedParams = undefined
-    this.#change('open', undefined)
+    this.#words = ''
+    this.#change('open')
     this.#opening?.resolve()
     this.#opening = undefined
     if (this.#line) this.#calls.welcomed(this.#line, limits)
@@ -262,7 +274,8 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
 
   /** Refused credentials: worth another try only if there are others. */
   #askAgain(words: string): void {
-    if (!this.isRenewable || this.#refusedParams !== undefined) return this.#finish(unauthorized(words), words)
+    if (!this.isRenewable || this.#refusedParams !== undefined)
+      return this.#finish(finalError(closeCode.unauthenticated, words), words)
     this.#refusedParams = this.#params
     this.#later(words, this.#backoff.next())
   }
@@ -305,12 +318,14 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
 
   #later(reason: string, delayMs: number): void {
     this.#retry = setTimeout(() => this.#try(), delayMs)
-    this.#change('waiting', reason, Date.now() + delayMs)
+    this.#words = reason
+    this.#change('waiting', Date.now() + delayMs)
     this.#renewal.stop(() => this.#whenOpen())
   }
 
   /** Ends everything; nothing is tried until `connect()`. */
-  #finish(error: RpcError, reason: string | undefined): void {
+  #finish(error: RpcError, reason: string): void {
+    this.#words = reason
     this.#attempt++
     clearTimeout(this.#retry)
     this.#undoWake?.()
@@ -319,7 +334,7 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     this.#refusedParams = undefined
     this.#broken = 0
     this.#backoff.attempt = 0
-    this.#change('closed', reason)
+    this.#change('closed')
     this.#principal = undefined
     this.#opening?.reject(error)
     this.#renewal.stop(() => Promise.reject(error))
@@ -328,12 +343,12 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     this.#calls.lost()
   }
 
-  #change(status: ConnectionState['status'], reason: string | undefined, nextAttemptAt?: number): void {
+  #change(status: ConnectionState['status'], nextAttemptAt?: number): void {
     this.#state = Object.freeze({
       status,
       attempt: status === 'open' ? 0 : this.#backoff.attempt,
       nextAttemptAt,
-      reason,
+      reason: this.#words ? this.#words + comesNext[status] : undefined,
       code: status === 'open' || status === 'idle' ? undefined : this.#code,
     })
     this.#emitter.emit('change', this.#state)
