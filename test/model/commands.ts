@@ -62,9 +62,6 @@ export interface Ending {
 interface Story {
   readonly kind: Kind
   cancelled: boolean
-  /** A session ended while it was open, or another principal came. */
-  sessionEnded: boolean
-  loggedIn: boolean
 }
 
 /**
@@ -74,6 +71,9 @@ interface Story {
 export class Reference {
   readonly #kinds: readonly Kind[]
   readonly #stories: Story[] = []
+  /** From then on any call may meet it: the client hears of it later, and calls made meanwhile are written in vain. */
+  #sessionEnded = false
+  #otherCame = false
 
   constructor(kinds: readonly Kind[]) {
     this.#kinds = kinds
@@ -82,28 +82,25 @@ export class Reference {
   apply(command: Command): void {
     const { type } = command
     const kind = this.#kinds[this.#stories.length]
-    if (type === 'call' && kind) this.#stories.push({ kind, cancelled: false, sessionEnded: false, loggedIn: false })
+    if (type === 'call' && kind) this.#stories.push({ kind, cancelled: false })
     const story = type === 'cancel' && this.#stories[command.id - 1]
     if (story) story.cancelled = true
-    for (const each of this.#stories) {
-      if (type === 'lose' || type === 'expire' || type === 'discard') each.sessionEnded = true
-      if (type === 'login') each.loggedIn = true
-    }
+    if (type === 'lose' || type === 'expire' || type === 'discard') this.#sessionEnded = true
+    if (type === 'login') this.#otherCame = true
   }
 
   /** Undefined when the ending is one that may be, else what is wrong with it. */
   objection(id: number, { outcome, delivery, runs }: Ending): string | undefined {
     const story = this.#stories[id - 1]
     if (!story) return 'was never made'
-    const { kind, cancelled, sessionEnded, loggedIn } = story
+    const { kind, cancelled } = story
+    const mayEnd = this.#sessionEnded || this.#otherCame
     if (delivery === 'not-run' && runs > 0) return `not-run, and ran ${runs} times`
     if (kind === 'mutation' && runs > 1) return `a mutation, and ran ${runs} times`
-    if (!sessionEnded && !loggedIn && runs > 1) return `ran ${runs} times in one session`
+    if (!mayEnd && runs > 1) return `ran ${runs} times in one session`
     if (cancelled) return outcome === 'cancelled' ? undefined : `cancelled, and gives ${outcome}`
-    if (outcome === 'unauthorized') return loggedIn ? undefined : 'unauthorized, and nobody else came'
-    if (outcome === 'lost') {
-      return kind === 'mutation' && (sessionEnded || loggedIn) ? undefined : `a ${kind}, lost without cause`
-    }
+    if (outcome === 'unauthorized') return this.#otherCame ? undefined : 'unauthorized, and nobody else came'
+    if (outcome === 'lost') return kind === 'mutation' && mayEnd ? undefined : `a ${kind}, lost without cause`
     const usual = kind === 'subscription' ? 'ended' : kind === 'unserialisable' ? 'failed' : 'result'
     if (outcome !== usual) return `a ${kind}, and gives ${outcome}`
     return runs > 0 ? undefined : `gives ${outcome}, and never ran`

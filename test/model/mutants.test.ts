@@ -39,16 +39,16 @@ const scenarioOf: Record<Mutant, string> = {
   'repeat-of-mutation-run': 'two mutations and expiry',
   'unwritten-marked-repeat': 'two mutations and expiry',
   'written-told-not-run': 'a mutation that is cancelled',
-  'results-not-kept': 'an idempotent mutation',
+  'results-not-looked-for': 'an idempotent mutation',
   'results-only-for-repeats': 'an idempotent mutation',
   'session-of-another-principal': 'another principal',
   'principal-not-compared': 'another principal',
   'old-close-rejects-calls': 'two mutations and expiry',
   'credit-added': 'a stream to its end',
   'credit-not-restated': 'a stream to its end',
-  'position-of-source': 'a stream and the loss of the server',
+  'position-of-source': 'a stream and two ends of its session',
   'gap-untold': 'a stream and two losses',
-  'resume-from-beginning': 'a stream and the loss of the server',
+  'resume-from-beginning': 'a stream and two ends of its session',
 }
 
 // Unmutated, each of these scenarios is searched to its end by session-model.test.ts, and keeps every promise.

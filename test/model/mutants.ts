@@ -36,7 +36,7 @@ export const mutants = {
   'repeat-of-mutation-run': 'a mutation marked as a repeat is run',
   'unwritten-marked-repeat': 'a call that was never written is marked as a repeat',
   'written-told-not-run': 'a written call that is cancelled says `not-run`',
-  'results-not-kept': 'a repeat of an idempotent mutation does not look for its result',
+  'results-not-looked-for': 'a repeat of an idempotent mutation does not look for its result',
   'results-only-for-repeats': 'a kept result is looked for when the call is marked as a repeat only',
   'session-of-another-principal': 'a session is found by its name alone',
   'principal-not-compared': 'calls are sent again when `welcome` names another principal',

@@ -28,6 +28,11 @@ export const quick: readonly Scenario[] = [
     budget: { breaks: 2, events: 2, expiries: 1 },
   },
   {
+    name: 'a stream and two ends of its session',
+    calls: ['subscription'],
+    budget: { breaks: 2, events: 1, expiries: 2 },
+  },
+  {
     name: 'frames worked off in slices',
     calls: ['mutation', 'mutation'],
     slices: true,

@@ -69,7 +69,7 @@ export function finish(rules: Rules, state: State, node: ServerNode, session: Se
   state.done[id - 1] = (state.done[id - 1] ?? 0) + 1
   if (kind === 'idempotent') {
     if (node.results.includes(id)) violate(`idempotent mutation ${id} comes to its end twice, and its result was kept`)
-    if (rules.mutant !== 'results-not-kept') node.results.push(id)
+    node.results.push(id)
   }
   if (kind !== 'unserialisable') return say(rules, state, session, { type: 'result', id })
   if (rules.mutant === 'number-before-encoding') session.sequence.sent++
@@ -87,6 +87,9 @@ function pump(rules: Rules, state: State, session: Session, call: ServerCall): v
   if (call.next === 0) return
   while (call.next <= state.published && call.items < call.limit) {
     call.items++
+    const asker = state.client.calls[call.id - 1]
+    if (asker?.phase === 'written' && asker.since === session.since && call.items > asker.limit)
+      violate(`item ${call.items} of call ${call.id} is sent beyond its credit, ${asker.limit}`)
     say(rules, state, session, { type: 'item', id: call.id, event: call.next++ })
   }
   const events = rules.scenario.budget.events ?? 0
@@ -154,7 +157,8 @@ function onOpen(rules: Rules, state: State, node: ServerNode, session: Session, 
   if (kind === 'mutation' && repeat && rules.mutant !== 'repeat-of-mutation-run')
     return say(rules, state, session, { type: 'error', id, delivery: 'unknown' })
   // Marked or not: a first flight may be read after its repeat.
-  if (kind === 'idempotent' && (repeat || rules.mutant !== 'results-only-for-repeats') && node.results.includes(id))
+  const isLookedFor = rules.mutant === 'results-only-for-repeats' ? repeat : rules.mutant !== 'results-not-looked-for'
+  if (kind === 'idempotent' && isLookedFor && node.results.includes(id))
     return say(rules, state, session, { type: 'result', id })
   run(rules, state, session, id)
   const call = { id, next: 0, items: 0, limit: rules.scenario.window ?? 1 }
@@ -185,6 +189,9 @@ function subscribe(
   const position = after === -1 || rules.mutant === 'position-of-source' ? state.published : after
   say(rules, state, session, { type: 'accept', id, position })
   const isGap = !continues && (after !== -1 || repeat)
+  const asker = state.client.calls[id - 1]
+  if (isGap && asker?.accepted && asker.since === session.since && asker.seen >= node.historyFrom)
+    violate(`a gap for call ${id}, and its source has every event behind ${asker.seen}`)
   if (isGap && rules.mutant !== 'gap-untold') say(rules, state, session, { type: 'gap', id, position: from })
   call.next = from + 1
   pump(rules, state, session, call)
