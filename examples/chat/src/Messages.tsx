@@ -1,5 +1,5 @@
 // A room's messages: by day and sender, then those of ours that have not arrived yet. Asks for earlier ones when it is scrolled up.
-import { Fragment, type RefObject, useEffect, useRef, useState } from 'react'
+import { Fragment, type RefObject, useEffect, useLayoutEffect, useRef, useState } from 'react'
 import type { Outgoing } from './conversation.ts'
 import type { Message, Page, Room } from './line.ts'
 import { Said } from './Said.tsx'
@@ -10,6 +10,9 @@ const togetherMs = 5 * 60_000
 
 /** Earlier messages are asked for when the top of those that are here is this near, so that nobody waits for them. */
 const aheadPx = 400
+
+/** Closer than this to the newest message, in pixels, is at the newest message. */
+export const nearPx = 60
 
 interface MessagesProps {
   room: Room
@@ -24,6 +27,7 @@ interface MessagesProps {
 export function Messages({ room, log, outgoing, ownName, firstUnread, scroller, actions }: MessagesProps) {
   const [first] = log?.messages ?? []
   const earlier = useEarlier(scroller, () => first && actions.loadBefore(first))
+  const list = useKeptPlace(scroller)
   // One list: a message that arrives keeps its place in the document.
   const entries: readonly (Partial<Outgoing> & { message: Message })[] = [
     ...(log?.messages.map((message) => ({ message })) ?? []),
@@ -31,7 +35,7 @@ export function Messages({ room, log, outgoing, ownName, firstUnread, scroller, 
   ]
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keys
-    <ol role="log" aria-label={`Messages in ${room.name}`} aria-busy={earlier.isLoading} tabIndex={0}>
+    <ol ref={list} role="log" aria-label={`Messages in ${room.name}`} aria-busy={earlier.isLoading} tabIndex={0}>
       {log?.hasMore && (
         <li className="earlier">
           <button ref={earlier.button} type="button" className="quiet" onClick={earlier.load}>
@@ -85,6 +89,23 @@ function useEarlier(scroller: RefObject<HTMLDivElement | null>, ask: () => Promi
   }, [isLoading, scroller])
   return { button, isLoading, load }
 }
+
+/** Who has scrolled up sees the same when something is added below: not every browser does that by itself. */
+function useKeptPlace(scroller: RefObject<HTMLDivElement | null>): RefObject<HTMLOListElement | null> {
+  const list = useRef<HTMLOListElement>(null)
+  const last = useRef<HTMLElement>(null)
+  useLayoutEffect(() => {
+    const newest = list.current?.lastElementChild as HTMLElement | null
+    const view = scroller.current
+    if (view && newest && last.current?.isConnected && view.scrollTop < -nearPx)
+      view.scrollTop -= endOf(newest) - endOf(last.current)
+    last.current = newest
+  })
+  return list
+}
+
+/** Where it ends in its list; an animation that moves it doesn't count. */
+const endOf = ({ offsetTop, offsetHeight }: HTMLElement): number => offsetTop + offsetHeight
 
 function isNewDay(before: Message | undefined, message: Message): boolean {
   return before?.at.toDateString() !== message.at.toDateString()

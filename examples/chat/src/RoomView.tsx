@@ -4,7 +4,7 @@ import { Composer } from './Composer.tsx'
 import { type Conversation, unreadOf } from './conversation.ts'
 import { Icon } from './Icon.tsx'
 import type { Line, Room } from './line.ts'
-import { Messages } from './Messages.tsx'
+import { Messages, nearPx } from './Messages.tsx'
 import type { ChatActions } from './useChat.ts'
 
 interface RoomViewProps {
@@ -14,9 +14,6 @@ interface RoomViewProps {
   drafts: Map<string, string>
   actions: ChatActions
 }
-
-/** Closer than this to the newest message, in pixels, is at the newest message. */
-const nearPx = 60
 
 export function RoomView({ line, room, chat, drafts, actions }: RoomViewProps) {
   const scroller = useRef<HTMLDivElement>(null)
