@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 // The page's component on the real app, joined in memory: no browser, no network, and nothing mocked.
-import { cleanup, render, screen, within } from '@testing-library/react'
+import { cleanup, configure, render, screen, within } from '@testing-library/react'
 import { userEvent } from '@testing-library/user-event'
 import { createPair, type Pair } from 'trunkline/testing'
 import { afterEach, beforeEach, expect, it } from 'vitest'
@@ -9,6 +9,9 @@ import type { chat } from '../contract.ts'
 import { Chat } from '../src/Chat.tsx'
 import { Store } from '../store.ts'
 import { CuttingStore } from './cutting-store.ts'
+
+// The line comes back in half a second at most; a busy machine takes its time.
+configure({ asyncUtilTimeout: 15_000 })
 
 const names = [...rooms.keys()]
 let pair: Pair<typeof chat>
