@@ -50,19 +50,28 @@ describe.skipIf(reason)(`the chat in a browser${reason}`, { timeout }, () => {
       await seenOnce([margit, bob], 'the lift is out of order')
     })
 
-    it('shows who types, in that room, until it is said', async () => {
-      const [ann, bob] = [await open('Ann'), await open('Bob')]
+    it('shows who types, in that room, until it is said or nothing more comes', async () => {
+      const [ann, bob] = [await open('Ann', { prepare: (page) => page.clock.install() }), await open('Bob')]
       await lineIs(bob, 'Connected')
       await ann.getByRole('textbox').waitFor()
+      // Nothing runs out by itself from here on, however long the steps take.
+      await ann.clock.pauseAt(Date.now() + 5_000)
+      await lineIs(ann, 'Connected')
+      const typing = ann.getByText('Bob is typing …')
       await bob.getByRole('textbox').pressSequentially('well, ')
-      await ann.getByText('Bob is typing …').waitFor()
+      await typing.waitFor()
       await room(ann, 'workshop').click()
-      await ann.getByText('Bob is typing …').waitFor({ state: 'detached' })
+      await typing.waitFor({ state: 'detached' })
       await room(ann, 'lobby').click()
-      await ann.getByText('Bob is typing …').waitFor()
+      await typing.waitFor()
       await bob.getByRole('textbox').press('Enter')
       await seenOnce([ann], 'well,')
-      await ann.getByText('Bob is typing …').waitFor({ state: 'detached' })
+      await typing.waitFor({ state: 'detached' })
+
+      await bob.getByRole('textbox').pressSequentially('and')
+      await typing.waitFor()
+      await ann.clock.runFor(6_000)
+      await typing.waitFor({ state: 'detached' })
       expect(await bob.getByText('is typing').count()).toBe(0)
     })
 

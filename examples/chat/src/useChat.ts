@@ -1,5 +1,5 @@
 // The conversation on a line, for React: what is known, and what can be done about it.
-import { useEffect, useReducer } from 'react'
+import { useEffect, useLayoutEffect, useReducer } from 'react'
 import { begin, converse } from './conversation.ts'
 import type { Line, Message } from './line.ts'
 import { loadRead, rememberRead } from './remember.ts'
@@ -8,7 +8,8 @@ import { follow, loadBefore, post, randomId } from './rooms.ts'
 export function useChat(line: Line) {
   const [chat, tell] = useReducer(converse, line.name, (name) => begin(loadRead(name)))
   useEffect(() => follow(line, tell), [line])
-  useEffect(() => rememberRead(line.name, chat.read), [line, chat.read])
+  // At once: a page may be left at any time.
+  useLayoutEffect(() => rememberRead(line.name, chat.read), [line, chat.read])
   return {
     chat,
     say: (room: string, text: string) =>
