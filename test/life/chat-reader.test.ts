@@ -58,6 +58,7 @@ describe.skipIf(reason)(`the chat for every reader${reason}`, { timeout }, () =>
     expect(await background(ann)).toBe(light)
     await ann.reload()
     await ann.getByRole('button', { name: 'Dark theme', pressed: false }).waitFor()
+    await ann.getByRole('textbox').waitFor()
     expect(await background(ann)).toBe(light)
 
     await chat.server.end('SIGKILL')
