@@ -105,9 +105,9 @@ function addMessage(state: Conversation, message: Message): Conversation {
   return { ...next, typing: type(state.typing, { room: message.room, name: message.from, isTyping: false }) }
 }
 
-/** Each message once, in order; what has arrived is no longer under way. */
+/** Each message once, as it was known first, in order; what has arrived is no longer under way. */
 function keep(state: Conversation, room: string, { messages, hasMore }: Page): Conversation {
-  const byId = new Map(messages.map((message) => [message.id, message]))
+  const byId = new Map([...messages].reverse().map((message) => [message.id, message]))
   const sorted = [...byId.values()].sort((a, b) => a.at.getTime() - b.at.getTime())
   return {
     ...state,

@@ -31,7 +31,9 @@ async function followRooms(line: Line, tell: Tell, signal: AbortSignal): Promise
 async function followRoom({ api }: Line, room: string, tell: Tell, signal: AbortSignal): Promise<void> {
   const load = async () =>
     tell({ type: 'latest', room, page: await api.rooms.history({ room }, { signal, ...patient }) })
-  const onGap = () => void load().catch(() => {}) // the line has closed for good, which the loop below reports
+  // Unless it comes, there is a hole that nobody sees.
+  const onGap = () =>
+    void load().catch((error: Error) => signal.aborted || tell({ type: 'broken', reason: error.message }))
   // First the subscription, then the history: what is said in between comes twice rather than never.
   const messages = await api.rooms.messages({ room }, { signal, onGap, ...patient })
   await load()
