@@ -2,46 +2,55 @@
 import { appendFile, mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { Message } from './contract.ts'
+import { Message, type Page } from './contract.ts'
 
-/** Messages kept in memory a room: several screens full, and what a page asks for at once. */
-const kept = 200
+/** Messages kept in memory a room: about a megabyte at the usual length of a message. */
+const kept = 5_000
 
 const Saved = Message.extend({ at: z.coerce.date() })
 
 export class Store {
   readonly #rooms: ReadonlyMap<string, Map<string, Message>>
-  readonly #file: string | undefined
+  #file: string | undefined
   #writing: Promise<void> = Promise.resolve()
+  /** Being saved, by room and id: a message that is sent again meanwhile is the same one. */
+  readonly #adding = new Map<string, Promise<Message>>()
   #lastAt = 0
 
-  /** Opens it; `folder` may be there already, with what was said before. */
-  static async open(rooms: readonly string[], folder: string | undefined): Promise<Store> {
-    if (folder) await mkdir(folder, { recursive: true })
-    const store = new Store(rooms, folder && join(folder, 'messages.jsonl'))
-    await store.#load()
+  /** Opens it on a folder that may be there already, with what was said before. */
+  static async open(rooms: readonly string[], folder: string): Promise<Store> {
+    await mkdir(folder, { recursive: true })
+    const file = join(folder, 'messages.jsonl')
+    const store = new Store(rooms, await load(file))
+    store.#file = file
     return store
   }
 
-  private constructor(rooms: readonly string[], file: string | undefined) {
+  /** In memory alone. */
+  constructor(rooms: readonly string[], messages: readonly Message[] = []) {
     this.#rooms = new Map(rooms.map((room) => [room, new Map()]))
-    this.#file = file
+    for (const message of messages) this.#keep(message)
   }
 
-  has(room: string): boolean {
-    return this.#rooms.has(room)
+  /** The newest `limit` messages, or the newest before a message; none when that one is not known here any more. */
+  page(room: string, limit: number, before?: string): Page {
+    const messages = [...(this.#rooms.get(room)?.values() ?? [])]
+    const end = before === undefined ? messages.length : messages.findIndex(({ id }) => id === before)
+    const start = Math.max(0, end - limit)
+    return { messages: messages.slice(start, Math.max(0, end)), hasMore: start > 0 }
   }
 
-  history(room: string): Message[] {
-    return [...(this.#rooms.get(room)?.values() ?? [])]
+  /** Saves a message and keeps it, once an id: for one that is known, or being saved, `isNew` is false. */
+  async add(given: Omit<Message, 'at'>): Promise<{ message: Message; isNew: boolean }> {
+    const key = JSON.stringify([given.room, given.id])
+    const known = this.#rooms.get(given.room)?.get(given.id) ?? this.#adding.get(key)
+    if (known) return { message: await known, isNew: false }
+    const adding = this.#add(given).finally(() => this.#adding.delete(key))
+    this.#adding.set(key, adding)
+    return { message: await adding, isNew: true }
   }
 
-  find(room: string, id: string): Message | undefined {
-    return this.#rooms.get(room)?.get(id)
-  }
-
-  /** Saves a message, then shows it. */
-  async add(given: Omit<Message, 'at'>): Promise<Message> {
+  async #add(given: Omit<Message, 'at'>): Promise<Message> {
     // Strictly rising, so that every page sorts alike.
     this.#lastAt = Math.max(Date.now(), this.#lastAt + 1)
     const message = { ...given, at: new Date(this.#lastAt) }
@@ -59,18 +68,6 @@ export class Store {
     await this.#writing
   }
 
-  async #load(): Promise<void> {
-    if (!this.#file) return
-    const lines = await readFile(this.#file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return ''
-      throw error
-    })
-    for (const line of lines.split('\n')) {
-      const message = parse(line)
-      if (message) this.#keep(message)
-    }
-  }
-
   #keep(message: Message): void {
     const room = this.#rooms.get(message.room)
     if (!room) return
@@ -79,6 +76,14 @@ export class Store {
     const [oldest] = room.keys()
     if (room.size > kept && oldest !== undefined) room.delete(oldest)
   }
+}
+
+async function load(file: string): Promise<Message[]> {
+  const lines = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return ''
+    throw error
+  })
+  return lines.split('\n').flatMap((line) => parse(line) ?? [])
 }
 
 function parse(line: string): Message | undefined {

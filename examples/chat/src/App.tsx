@@ -3,7 +3,7 @@ import { useState } from 'react'
 import { Chat } from './Chat.tsx'
 import { dial } from './line.ts'
 import { NameForm } from './NameForm.tsx'
-import { forgetName, readName, rememberName } from './name.ts'
+import { forgetName, readName, rememberName } from './remember.ts'
 
 export function App() {
   const [line, setLine] = useState(() => {

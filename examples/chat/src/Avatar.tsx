@@ -1,9 +1,9 @@
 // A person's first letter on a colour of their own.
 export function Avatar({ name }: { name: string }) {
   let sum = 0
-  for (const letter of name) sum = (sum * 31 + (letter.codePointAt(0) ?? 0)) % 997
-  // The golden angle: neighbours in number end up far apart in colour.
-  const hue = Math.round(sum * 137.5) % 360
+  for (const letter of name) sum = (sum * 37 + (letter.codePointAt(0) ?? 0)) % 997
+  // Any factor without a common divisor spreads them; with this one neighbours in number end up far apart.
+  const hue = (sum * 47) % 360
   const [initial = '?'] = name
   return (
     <span className="avatar" style={{ '--hue': hue }} aria-hidden="true">

@@ -15,10 +15,10 @@ export function LineState({ connection, onConnect }: { connection: ClientConnect
   return (
     <div className="line" data-status={status} title={reason}>
       <span role="status">{words[status]}</span>
-      {nextAttemptAt && (
+      {nextAttemptAt !== undefined && (
         <>
           <Countdown until={nextAttemptAt} />
-          <button type="button" className="quiet" onClick={() => connection.connect()}>
+          <button type="button" className="quiet" onClick={() => connection.connect().catch(() => {})}>
             Try now
           </button>
         </>
@@ -45,8 +45,7 @@ function Countdown({ until }: { until: number }) {
   const seconds = Math.max(0, Math.ceil((until - now) / 1000))
   return (
     <span className="countdown" aria-hidden="true">
-      <span>next try in </span>
-      {seconds} s
+      next try in {seconds} s
     </span>
   )
 }
