@@ -424,7 +424,7 @@ describe('a connection that is closed with', () => {
 
   it.each([
     [4001, 'UNAUTHORIZED'],
-    [4003, 'UNAUTHORIZED'],
+    [4003, 'FORBIDDEN'],
     [4006, 'CONNECTION_LOST'],
     [4011, 'CONNECTION_LOST'],
     [4050, 'CONNECTION_LOST'],
