@@ -1,8 +1,8 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { FrameRefusal, parseFrame, type ReadMessage, readFrame } from '../../packages/trunkline/src/protocol/decode.ts'
-import { readAtClient } from '../../packages/trunkline/src/protocol/read-at-client.ts'
-import { readAtServer, type ServerReceiver } from '../../packages/trunkline/src/protocol/read-at-server.ts'
+import * as atClient from '../../packages/trunkline/src/protocol/read-at-client.ts'
+import * as atServer from '../../packages/trunkline/src/protocol/read-at-server.ts'
 
 type Call = [method: string, ...args: unknown[]]
 
@@ -23,14 +23,19 @@ function receiver<Receiver>(): { calls: Call[]; target: Receiver } {
 }
 
 const ends = {
-  server: (text: string): { counted: boolean; calls: Call[] } => read(text, readAtServer),
-  client: (text: string): { counted: boolean; calls: Call[] } => read(text, readAtClient),
+  server: (text: string): { counted: boolean; calls: Call[] } => read(text, atServer.readControl, atServer.readCall),
+  client: (text: string): { counted: boolean; calls: Call[] } => read(text, atClient.readControl, atClient.readCall),
 }
 
-function read<Receiver>(text: string, reader: ReadMessage<Receiver>): { counted: boolean; calls: Call[] } {
-  const { calls, target } = receiver<Receiver>()
+function read<Control, Calls>(
+  text: string,
+  control: ReadMessage<Control>,
+  call: ReadMessage<Calls>,
+): { counted: boolean; calls: Call[] } {
+  const { calls, target } = receiver<Control & Calls>()
   const frame = parseFrame(text)
-  readFrame(frame, reader, target)
+  if (frame.isControl) readFrame(frame, control, target)
+  else readFrame(frame, call, target)
   return { counted: frame.isCounted, calls }
 }
 
@@ -113,8 +118,8 @@ describe('frames', () => {
   })
 
   it('messages before the one that is refused were given, those behind it not', () => {
-    const { calls, target } = receiver<ServerReceiver>()
-    expect(() => readFrame(parseFrame('[[10,1],[10,2],[10,3]]'), readAtServer, target)).toThrow(FrameRefusal)
+    const { calls, target } = receiver<atServer.ServerCalls>()
+    expect(() => readFrame(parseFrame('[[10,1],[10,2],[10,3]]'), atServer.readCall, target)).toThrow(FrameRefusal)
     expect(calls).toEqual([['cancel', 1]])
   })
 
@@ -137,8 +142,8 @@ describe('frames', () => {
       cancel() {
         throw thrown
       },
-    } as unknown as ServerReceiver
-    expect(() => readFrame(parseFrame('[10,1]'), readAtServer, target)).toThrow(thrown)
+    } as unknown as atServer.ServerCalls
+    expect(() => readFrame(parseFrame('[10,1]'), atServer.readCall, target)).toThrow(thrown)
   })
 
   it.each<['server' | 'client', string, boolean]>([

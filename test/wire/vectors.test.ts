@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { cutReason } from '../../packages/trunkline/src/protocol/close.ts'
-import { FrameRefusal, parseFrame, readFrame } from '../../packages/trunkline/src/protocol/decode.ts'
+import { FrameRefusal, parseFrame, type ReadMessage, readFrame } from '../../packages/trunkline/src/protocol/decode.ts'
 import * as messages from '../../packages/trunkline/src/protocol/messages.ts'
 import { joinBatch, Outbox } from '../../packages/trunkline/src/protocol/outbox.ts'
-import { type ClientReceiver, readAtClient } from '../../packages/trunkline/src/protocol/read-at-client.ts'
-import { readAtServer, type ServerReceiver } from '../../packages/trunkline/src/protocol/read-at-server.ts'
+import * as atClient from '../../packages/trunkline/src/protocol/read-at-client.ts'
+import * as atServer from '../../packages/trunkline/src/protocol/read-at-server.ts'
 import { decodeValue, encodeValue, type Payload } from '../../packages/trunkline/src/protocol/values.ts'
 
 // The vectors are data for other languages too; vectors/README.md says what their fields mean.
@@ -55,14 +55,15 @@ const present = (fields: Fields): Fields =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 
 type Read = [message: string, fields: Fields]
+type Receiver = atServer.ServerControl & atServer.ServerCalls & atClient.ClientControl & atClient.ClientCalls
 
 /** Takes what the decoders give, and names the fields as PROTOCOL.md does. */
-function collect(): { read: Read[]; receiver: ServerReceiver & ClientReceiver } {
+function collect(): { read: Read[]; receiver: Receiver } {
   const read: Read[] = []
   const take = (message: string, fields: Fields): void => {
     read.push([message, present(fields)])
   }
-  const receiver: ServerReceiver & ClientReceiver = {
+  const receiver: Receiver = {
     hello: (hello) => take('hello', { ...hello }),
     welcome: (welcome) => take('welcome', { ...welcome }),
     open: (id, path, input, options, rich) => take('open', { id, path, input: decodeValue(input, rich), options }),
@@ -72,7 +73,7 @@ function collect(): { read: Read[]; receiver: ServerReceiver & ClientReceiver } 
     accept: (id, stream, position) => take('accept', { id, stream, position }),
     item: (stream, value, eventId, size, rich) =>
       take('item', { stream, value: decodeValue(value, rich), eventId, size }),
-    gap: (stream, reason) => take('gap', { stream, reason }),
+    gap: (stream, reason, position) => take('gap', { stream, reason, position }),
     end: (id) => take('end', { id }),
     credit: (id, items, bytes) => take('credit', { id, items, bytes }),
     cancel: (id) => take('cancel', { id }),
@@ -88,8 +89,9 @@ function collect(): { read: Read[]; receiver: ServerReceiver & ClientReceiver } 
 function decode(from: 'client' | 'server', text: string): { counted: boolean; read: Read[] } {
   const { read, receiver } = collect()
   const frame = parseFrame(text)
-  if (from === 'client') readFrame(frame, readAtServer, receiver)
-  else readFrame(frame, readAtClient, receiver)
+  const at = from === 'client' ? atServer : atClient
+  if (frame.isControl) readFrame(frame, at.readControl as ReadMessage<Receiver>, receiver)
+  else readFrame(frame, at.readCall as ReadMessage<Receiver>, receiver)
   return { counted: frame.isCounted, read }
 }
 
@@ -171,6 +173,7 @@ describe('frames', () => {
     const outbox = new Outbox({
       schedule: () => {},
       write: (frame) => written.push(frame),
+      rider: () => undefined,
       joinStreams: joinBatch,
     })
     const [result, ...streams] = texts as [string, ...string[]]

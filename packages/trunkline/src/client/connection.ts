@@ -3,15 +3,17 @@
 //   idle ─▶ connecting ─▶ open ─▶ waiting ─▶ connecting …      closed ◀─ close(), or a refusal that is final
 import { closeCode } from '../protocol/close.ts'
 import type { RpcError } from '../protocol/error.ts'
-import type { Authenticated, Welcome } from '../protocol/messages.ts'
+import type { Authenticated, Hello, Welcome } from '../protocol/messages.ts'
 import { Backoff, healthyMs } from './backoff.ts'
+import type { ClientCall } from './call.ts'
 import type { Calls } from './calls.ts'
-import { closedError, closingOf, finalError, isRefusal, overCredit } from './closing.ts'
+import { closedError, closingOf, finalError, isRefusal } from './closing.ts'
 import { type Deferred, makeDeferred } from './deferred.ts'
 import { Line, type LineHost } from './line.ts'
 import { type ClientOptions, provide, toUrl } from './options.ts'
 import type { Platform } from './platform.ts'
 import { Renewal, type RenewalHost } from './renewal.ts'
+import { ClientSession, type SessionHost } from './session.ts'
 import type { ConnectionEvents, ConnectionState, Emitter } from './state.ts'
 
 /** The line to the server, for status bars and for those who decide when to connect. */
@@ -45,10 +47,20 @@ export interface ClientStats {
   readonly streams: number
   /** Waiting for a connection, or for the server's limit. */
   readonly waiting: number
+  /** Connections that went on where the one before was lost. */
+  readonly resumes: number
+  /** Of frames that the server has not acknowledged, in UTF-16 units. */
+  readonly replayBytes: number
+  /** Milliseconds the server took to answer the last time it was probed; undefined before that. */
+  readonly roundTripMs: number | undefined
 }
 
 /** How long the other end may take to answer a close frame, in ms. */
 const closeTimeoutMs = 5_000
+
+/** A line that brought something across was worth it, however short its life; ten of those in half a minute were not. */
+const leakyMs = 30_000
+const maxTries = 10
 
 /** Behind what has happened: what the client does about it. */
 const comesNext: Readonly<Record<ConnectionState['status'], string>> = {
@@ -62,7 +74,7 @@ const comesNext: Readonly<Record<ConnectionState['status'], string>> = {
 /** `url` and `params` have as long as the server has to answer an attempt. */
 const askTimeoutMs = 20_000
 
-export class ManagedConnection implements ClientConnection, LineHost, RenewalHost {
+export class ManagedConnection implements ClientConnection, LineHost, RenewalHost, SessionHost {
   readonly #platform: Platform
   readonly #options: ClientOptions
   readonly #timeoutMs: number
@@ -78,6 +90,15 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     code: undefined,
   })
   #line: Line | undefined
+  /** What new calls are written in. */
+  #session: ClientSession
+  /** Sockets to servers that go, where what was begun is finished. */
+  readonly #leaving = new Set<Line>()
+  #resumes = 0
+  /** The session's counts when the line became open: a line that moved them was worth something. */
+  #countsAtOpen = 0
+  /** When connections were tried lately. */
+  #tries: number[] = []
   /** Sockets of this client so far; a number of an attempt that is over fences it off. */
   #attempt = 0
   #openedAt = 0
@@ -88,12 +109,12 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
   refusal: RpcError | undefined
   #opening: Deferred | undefined
   #closing: Promise<void> | undefined
+  /** 128 random bits: kept for life. */
+  readonly #name = randomName()
   #whenClosed: (() => void) | undefined
-  #params = ''
+  #params: Readonly<Record<string, unknown>> = {}
   /** The params that were refused, to see whether asking again gives others; that is done once. */
   #refusedParams: string | undefined
-  /** The server has said that it goes. */
-  #isLeaving = false
   /** Who the server takes this client for. */
   #principal: string | undefined
   /** What has happened to the last line. */
@@ -109,6 +130,7 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     this.#backoff = new Backoff(options.reconnect)
     this.#calls = calls
     this.#emitter = emitter
+    this.#session = this.#newSession(true)
   }
 
   // ── Connection ─────────────────────────────────────────────────────────────
@@ -124,7 +146,14 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
   readonly getSnapshot = (): ConnectionState => this.#state
 
   stats(): ClientStats {
-    return { calls: this.#calls.unanswered, streams: this.#calls.streams, waiting: this.#calls.waiting }
+    return {
+      calls: this.#calls.unanswered,
+      streams: this.#calls.streams,
+      waiting: this.#calls.waiting,
+      resumes: this.#resumes,
+      replayBytes: this.#session.sequence.length,
+      roundTripMs: this.#line?.roundTripMs,
+    }
   }
 
   connect(): Promise<void> {
@@ -133,7 +162,10 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     const promise = this.#whenOpen()
     if (this.#state.status === 'connecting') return promise
     clearTimeout(this.#retry)
-    this.#undoWake ??= this.#platform.onWake(() => this.#wake())
+    this.#undoWake ??= this.#platform.onWake(
+      () => this.#wake(),
+      () => this.#sleep(),
+    )
     this.#try()
     return promise
   }
@@ -149,7 +181,7 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
       if (this.#state.status === 'connecting') this.#try()
       return this.connect()
     }
-    this.#calls.hold()
+    this.#calls.isHeld = true
     const renewed = this.#renewal.start()
     renewed.then(this.#release, this.#release)
     return renewed
@@ -182,6 +214,15 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     else this.#line?.probe()
   }
 
+  /** The page is put away, and may come back as it is. */
+  #sleep(): void {
+    const line = this.#line
+    if (!line) return
+    line.leave()
+    this.closed(line, closeCode.leaving, 'the page was put away', true)
+    clearTimeout(this.#retry)
+  }
+
   async #try(): Promise<void> {
     const attempt = ++this.#attempt
     // A line that is still closing has nothing to say about the new one.
@@ -191,15 +232,10 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     try {
       const [url, params] = await within(askTimeoutMs, Promise.all([provide(this.#options.url), this.#askParams()]))
       if (attempt !== this.#attempt) return
-      this.#params = JSON.stringify(params)
-      if (this.#params === this.#refusedParams)
+      if (JSON.stringify(params) === this.#refusedParams)
         return this.#finish(finalError(closeCode.unauthenticated, this.#words), this.#words)
-      this.#line = new Line(this, this.#platform, toUrl(url), {
-        session: randomName(),
-        attempt,
-        params,
-        timeoutMs: this.#timeoutMs,
-      })
+      this.#params = params
+      this.#line = new Line(this, this.#platform, toUrl(url), this.#session)
     } catch (error) {
       if (attempt === this.#attempt)
         this.#later(`could not connect: ${(error as Error)?.message ?? error}`, this.#backoff.next())
@@ -229,40 +265,58 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
   }
 
   readonly #release = (): void => {
-    if (this.#state.status === 'open' && !this.#isLeaving) this.#calls.release()
+    this.#calls.isHeld = false
+    this.#calls.writeWaiting()
   }
 
-  // ── The line ───────────────────────────────────────────────────────────────
+  // ── Lines ──────────────────────────────────────────────────────────────────
 
-  opened(): void {
-    // Somebody else's calls must not be written before it is known who this is now.
-    if (this.#line && this.#principal === undefined) this.#calls.begin(this.#line)
+  hello({ session }: Line): Hello {
+    const { settled, ...counts } = session.hello(this.#attempt)
+    return {
+      session: this.#name,
+      ...counts,
+      params: this.#params,
+      timeoutMs: this.#timeoutMs,
+      features: session.sequence.keeps ? ['resume'] : [],
+      ...(settled.length ? { settled } : {}),
+    }
   }
 
-  welcomed({ limits, spreadMs, principal, expiresInMs }: Welcome): void {
+  welcomed(line: Line, welcome: Welcome): void {
+    const { principal } = welcome
     const isOther = this.#principal !== undefined && this.#principal !== principal
     this.#principal = principal
     if (isOther) this.#calls.failAll((call) => call.failure('UNAUTHORIZED', 'This client is somebody else now'))
-    this.#isLeaving = false
     this.#openedAt = performance.now()
-    this.#spreadMs = spreadMs
+    this.#spreadMs = welcome.spreadMs
     this.#refusedParams = undefined
     this.#words = ''
+    if (welcome.session === 'resumed') this.#resumes++
     this.#change('open')
     this.#opening?.resolve()
     this.#opening = undefined
-    if (this.#line) this.#calls.welcomed(this.#line, limits)
-    this.#renewal.stand(expiresInMs)
+    line.session.welcomed(line, welcome)
+    this.#countsAtOpen = this.#counts
+    for (const leaving of this.#leaving) this.#move(leaving)
+    this.#renewal.stand(welcome.expiresInMs)
   }
 
-  closed(code: number, reason: string, isLost: boolean): void {
-    const wasOpen = this.#line?.welcomeMessage !== undefined
+  closed(line: Line, code: number, reason: string, isLost: boolean): void {
+    const { session } = line
+    if (this.#leaving.delete(line)) {
+      session.discard()
+      return this.#calls.leave(session)
+    }
     this.#line = undefined
     this.#whenClosed?.()
     if (this.#state.status === 'closed') return
-    this.#calls.lost(!wasOpen && !isLost && isRefusal(code))
-    if (wasOpen && performance.now() - this.#openedAt >= healthyMs) this.#backoff.attempt = this.#broken = 0
+    const wasOpen = line.welcomeMessage !== undefined
+    if (!wasOpen && !isLost && isRefusal(code)) session.refused(line)
     const { kind, words } = closingOf(code, reason, isLost)
+    session.detach()
+    if (kind === 'broken' || code === closeCode.sequenceBroken) session.discard()
+    if (wasOpen && this.#wasWorthIt()) this.#backoff.attempt = this.#broken = 0
     this.#code = code
     this.#broken = kind === 'broken' ? this.#broken + 1 : 0
     if (kind === 'final' || this.#broken >= 3) return this.#finish(finalError(code, words), words)
@@ -272,46 +326,69 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     else this.#later(words, delayMs)
   }
 
+  /** What was begun is finished there; new calls go elsewhere, and streams follow once there is an elsewhere. */
+  goaway(line: Line, drainMs: number, reason: string): void {
+    this.#emitter.emit('goaway', { drainMs, reason })
+    if (line !== this.#line) return
+    this.#line = undefined
+    this.#leaving.add(line)
+    this.#session = this.#newSession(false)
+    this.#code = closeCode.leaving
+    this.#later(closingOf(closeCode.leaving, '', false).words, Math.random() * this.#spreadMs)
+    if (line.session.written.size === 0) this.emptied(line.session)
+  }
+
+  /** Opens streams here that another server will end: behind the last event received, so that none is lost. */
+  #move({ session }: Line): void {
+    for (const call of session.streams.values()) {
+      if (call.subscription?.lastEventId !== undefined) this.#calls.reopen(call, true)
+    }
+  }
+
+  /** The line lived long enough, or brought something across; but not by coming and going all the time. */
+  #wasWorthIt(): boolean {
+    const now = performance.now()
+    if (now - this.#openedAt >= healthyMs) return true
+    this.#tries = this.#tries.filter((at) => now - at < leakyMs)
+    this.#tries.push(now)
+    return this.#counts > this.#countsAtOpen && this.#tries.length <= maxTries
+  }
+
+  get #counts(): number {
+    const { received, sent, unacknowledged } = this.#session.sequence
+    return received + sent - unacknowledged
+  }
+
+  // ── Sessions ───────────────────────────────────────────────────────────────
+
+  #newSession(mayFly: boolean): ClientSession {
+    const session = new ClientSession(this, { resume: this.#options.resume !== false, mayFly })
+    this.#calls.use(session)
+    return session
+  }
+
+  schedule(flush: () => void): void {
+    this.#platform.schedule(flush)
+  }
+
+  ready(): void {
+    this.#calls.writeWaiting()
+  }
+
+  lost(calls: ClientCall[]): void {
+    this.#calls.requeue(calls)
+  }
+
+  emptied(session: ClientSession): void {
+    for (const line of this.#leaving) if (line.session === session) line.close(closeCode.done, '')
+  }
+
   /** Refused credentials: worth another try only if there are others. */
   #askAgain(words: string): void {
     if (!this.isRenewable || this.#refusedParams !== undefined)
       return this.#finish(finalError(closeCode.unauthenticated, words), words)
-    this.#refusedParams = this.#params
+    this.#refusedParams = JSON.stringify(this.#params)
     this.#later(words, this.#backoff.next())
-  }
-
-  isWaiting(): boolean {
-    return this.#calls.unanswered > 0
-  }
-
-  result(id: number, value: unknown, rich: unknown): void {
-    this.#calls.byId(id)?.result(value, rich)
-  }
-
-  error: LineHost['error'] = (id, ...rest) => this.#calls.byId(id)?.error(...rest)
-
-  accept(id: number, stream: number, position: string | undefined): void {
-    const call = this.#calls.byId(id)
-    if (call) this.#calls.accepted(call, stream, position)
-  }
-
-  item(stream: number, value: unknown, eventId: string | undefined, size: number, rich: unknown): void {
-    const call = this.#calls.byStream(stream)
-    if (call && !call.item(value, eventId, size, rich)) throw overCredit()
-  }
-
-  gap(stream: number, reason: string): void {
-    this.#calls.byStream(stream)?.missing(reason)
-  }
-
-  end(id: number): void {
-    this.#calls.byId(id)?.end()
-  }
-
-  goaway(drainMs: number, reason: string): void {
-    this.#isLeaving = true
-    this.#calls.hold()
-    this.#emitter.emit('goaway', { drainMs, reason })
   }
 
   // ── State ──────────────────────────────────────────────────────────────────
@@ -340,7 +417,8 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     this.#renewal.stop(() => Promise.reject(error))
     this.#opening = undefined
     this.#calls.failAll((call) => call.failure(error.code, error.message))
-    this.#calls.lost()
+    this.#calls.leave(this.#session)
+    this.#session = this.#newSession(true)
   }
 
   #change(status: ConnectionState['status'], nextAttemptAt?: number): void {

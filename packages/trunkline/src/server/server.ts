@@ -2,15 +2,20 @@
 import { closeCode } from '../protocol/close.ts'
 import type { Welcome } from '../protocol/messages.ts'
 import { joinBatch, type Outbox } from '../protocol/outbox.ts'
+import type { ReadHello } from '../protocol/read-at-server.ts'
 import type { App } from './app.ts'
 import type { Principal } from './authentication.ts'
 import { expiresIn, ServerConnection } from './connection.ts'
 import { Connections } from './connections.ts'
+import { enter } from './entrance.ts'
 import type { Connection } from './handler.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { compileApp, type Operation } from './operation.ts'
 import { resolveOptions, type ServerOptions, type ServerSettings } from './options.ts'
 import { randomId } from './random-id.ts'
+import { Revocations } from './revocations.ts'
+import type { ServerSession, SessionLine } from './session.ts'
+import { Sessions } from './sessions.ts'
 import type { ServerSocket, SocketEvents, UpgradeRequest } from './socket.ts'
 
 export interface CloseOptions {
@@ -28,12 +33,24 @@ export interface DisconnectOptions<Context = unknown> {
 export interface ServerStats {
   /** Sockets, welcomed or not. */
   readonly connections: number
+  /** Clients: with a connection, or expected to come back. */
+  readonly sessions: number
+  /** Those of them without a connection. */
+  readonly detached: number
   /** Queries and mutations that run, subscriptions that are not accepted yet. */
   readonly calls: number
   /** Subscriptions that were accepted. */
   readonly streams: number
   /** Bytes that wait for slow readers. */
   readonly bufferedBytes: number
+  /** Of frames sent and not acknowledged, or waiting for clients to come back; in UTF-16 units. */
+  readonly replayBytes: number
+  /** Clients that came back to what they had, since the server began. */
+  readonly resumes: number
+  /** Frames sent once more to them. */
+  readonly replayedFrames: number
+  /** Gaps that consumers were told of. */
+  readonly gaps: number
 }
 
 /** A server without a runtime; `trunkline/node` gives it sockets. */
@@ -89,7 +106,12 @@ export class ServerCore implements Server {
   readonly operations: ReadonlyMap<string, Operation>
   isDraining = false
   readonly #epoch = randomId()
+  readonly sessions: Sessions
   readonly #connections = new Connections()
+  readonly #revocations: Revocations
+  #resumes = 0
+  #replayed = 0
+  #gaps = 0
   readonly #heartbeat: Heartbeat
   readonly #sharedNumbers = new WeakMap<object, Map<Operation, number>>()
   #lastStreamNumber = 0
@@ -101,11 +123,13 @@ export class ServerCore implements Server {
   constructor(app: App, settings: ServerSettings) {
     this.settings = settings
     this.operations = compileApp(app, settings)
+    this.sessions = new Sessions(settings.resume)
+    this.#revocations = new Revocations(settings.authTimeoutMs)
     this.#heartbeat = new Heartbeat(settings.keepAlive, () => this.#connections)
   }
 
   get connections(): Iterable<Connection> {
-    return [...this.#connections].filter((connection) => connection.isOpen)
+    return [...this.sessions].filter(({ line }) => line !== undefined)
   }
 
   get isFull(): boolean {
@@ -130,32 +154,42 @@ export class ServerCore implements Server {
   }
 
   revoke(principal: string): number {
-    this.#connections.revoke(principal, performance.now(), this.settings.authTimeoutMs)
-    const ended = this.#connections.of(principal)
-    for (const connection of ended) connection.shut(closeCode.forbidden, 'the access was revoked')
-    return ended.length
+    this.#revocations.add(principal)
+    let count = 0
+    for (const session of this.sessions.of(principal)) {
+      if (session.line) count++
+      this.#shut(session, 'the access was revoked')
+    }
+    return count
   }
 
   disconnect({ where, reason }: DisconnectOptions): number {
     let count = 0
-    for (const connection of [...this.#connections]) {
-      if (!connection.isOpen || !where(connection, connection.context)) continue
-      connection.disconnect(reason)
+    for (const session of [...this.sessions]) {
+      if (!session.line || !where(session, session.calls.context)) continue
+      this.disconnectSession(session, reason)
       count++
     }
     return count
   }
 
   stats(): ServerStats {
-    let calls = 0
-    let streams = 0
-    let bufferedBytes = 0
-    for (const connection of this.#connections) {
-      calls += connection.openCalls
-      streams += connection.openStreams
-      bufferedBytes += connection.bufferedAmount
+    const stats = {
+      sessions: this.sessions.size,
+      detached: this.sessions.detachedSize,
+      calls: 0,
+      streams: 0,
+      replayBytes: 0,
     }
-    return { connections: this.#connections.size, calls, streams, bufferedBytes }
+    for (const { calls, sequence } of this.sessions) {
+      stats.calls += calls.openCalls
+      stats.streams += calls.openStreams
+      stats.replayBytes += sequence.length
+    }
+    let bufferedBytes = 0
+    for (const connection of this.#connections) bufferedBytes += connection.bufferedAmount
+    const counts = { resumes: this.#resumes, replayedFrames: this.#replayed, gaps: this.#gaps }
+    return { connections: this.#connections.size, ...stats, bufferedBytes, ...counts }
   }
 
   close({ drainMs = 10_000 }: CloseOptions = {}): Promise<void> {
@@ -165,25 +199,53 @@ export class ServerCore implements Server {
 
   // ── For connections ────────────────────────────────────────────────────────
 
-  /** Why somebody who has passed may not stay all the same. */
-  refusalFor({ name, askedAt }: Principal, present?: ServerConnection): { code: number; reason: string } | undefined {
+  /** Gives a connection that has authenticated its session, or closes it. */
+  enter(connection: ServerConnection, hello: ReadHello, principal: Principal, hasFlight: boolean): void {
+    enter(this, { connection, hello, principal, hasFlight })
+  }
+
+  /** Why somebody who has passed may not stay all the same; `present`: the socket it has already. */
+  refusalFor({ name, askedAt }: Principal, present?: SessionLine): { code: number; reason: string } | undefined {
     if (name === undefined) return undefined
-    if (this.#connections.isRevoked(name, askedAt))
-      return { code: closeCode.forbidden, reason: 'the access was revoked' }
+    if (this.#revocations.has(name, askedAt)) return { code: closeCode.forbidden, reason: 'the access was revoked' }
     const most = this.settings.limits.connectionsPerPrincipal
-    if (present || this.#connections.of(name).length < most) return undefined
+    const others = this.sessions.of(name).filter(({ line }) => line !== undefined && line !== present)
+    if (others.length < most) return undefined
     return { code: closeCode.tooManyConnections, reason: `${most} connections of this principal are open already` }
   }
 
-  /** The connection is welcome. */
-  admit(connection: ServerConnection): void {
+  /** The connection is known, or gone before that. */
+  known(connection: ServerConnection): void {
     this.#connections.known(connection)
-    if (connection.principal !== undefined) this.#connections.join(connection.principal, connection)
   }
 
-  /** The connection is gone before anybody knew who it was. */
-  unknown(connection: ServerConnection): void {
-    this.#connections.known(connection)
+  detached(session: ServerSession): void {
+    this.sessions.detached(session)
+  }
+
+  ended(session: ServerSession): void {
+    this.sessions.delete(session)
+  }
+
+  resumed(replayedFrames: number): void {
+    this.#resumes++
+    this.#replayed += replayedFrames
+  }
+
+  gapTold(): void {
+    this.#gaps++
+  }
+
+  disconnectSession(session: ServerSession, reason = 'disconnected by the server'): void {
+    if (session.line) session.line.close(closeCode.forbidden, reason)
+    else session.end()
+  }
+
+  /** Ends a session, and says nothing of what it has left to say. */
+  #shut(session: ServerSession, reason: string): void {
+    const { line } = session
+    session.end()
+    line?.close(closeCode.forbidden, reason)
   }
 
   forget(connection: ServerConnection): void {
@@ -200,7 +262,7 @@ export class ServerCore implements Server {
       session: 'new',
       received: 0,
       server: this.#epoch,
-      features: ['authenticate'],
+      features: this.settings.resume ? ['authenticate', 'resume'] : ['authenticate'],
       keepAlive,
       limits: {
         messageBytes: limits.messageBytes,
@@ -277,6 +339,7 @@ export class ServerCore implements Server {
     for (const connection of this.#connections)
       connection.close(closeCode.serviceRestart, 'the server is shutting down')
     if (this.#connections.size > 0) await empty
+    for (const session of [...this.sessions]) session.end()
     this.#heartbeat.stop()
   }
 

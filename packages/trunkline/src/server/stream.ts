@@ -15,6 +15,7 @@ export interface StreamHost {
   readonly isResting: boolean
   readonly messageBytes: number
   sendStream(text: string): void
+  gapTold(): void
   /** Takes the stream off the table. */
   endStream(stream: ServerStream): void
   report(error: unknown, operation: Operation): void
@@ -81,8 +82,9 @@ export abstract class ServerStream {
     this.stop()
   }
 
-  gap(reason: string): void {
-    this.host.sendStream(encodeGap(this.number, reason))
+  gap(reason: string, position?: string): void {
+    this.host.gapTold()
+    this.host.sendStream(encodeGap(this.number, reason, position))
   }
 
   end(): void {
