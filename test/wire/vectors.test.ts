@@ -79,7 +79,7 @@ function collect(): { read: Read[]; receiver: Receiver } {
     cancel: (id) => take('cancel', { id }),
     ping: (received, sent) => take('ping', { received, sent }),
     pong: (received, sent) => take('pong', { received, sent }),
-    goaway: (drainMs, reason) => take('goaway', { drainMs, reason }),
+    goaway: (drainMs, reason, spreadMs) => take('goaway', { drainMs, reason, spreadMs }),
     authenticate: (params) => take('authenticate', { params }),
     authenticated: (answer) => take('authenticated', { ...answer }),
   }
@@ -121,7 +121,8 @@ const encoders: Record<string, (fields: never) => string> = {
   cancel: ({ id }: { id: number }) => messages.encodeCancel(id),
   ping: ({ received, sent }: { received: number; sent: number }) => messages.encodePing(received, sent),
   pong: ({ received, sent }: { received: number; sent: number }) => messages.encodePong(received, sent),
-  goaway: ({ drainMs, reason }: { drainMs: number; reason: string }) => messages.encodeGoaway(drainMs, reason),
+  goaway: ({ drainMs, reason, spreadMs }: { drainMs: number; reason: string; spreadMs: number }) =>
+    messages.encodeGoaway(drainMs, reason, spreadMs),
   authenticate: ({ params }: { params: Record<string, unknown> }) => messages.encodeAuthenticate(params),
   authenticated: (answer: messages.Authenticated) => messages.encodeAuthenticated(answer),
 }

@@ -316,7 +316,8 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     const { kind, words } = closingOf(code, reason, isLost)
     session.detach()
     if (kind === 'broken' || code === closeCode.sequenceBroken) session.discard()
-    if (wasOpen && this.#wasWorthIt()) this.#backoff.attempt = this.#broken = 0
+    // A server that restarts in order is no failure of the line.
+    if (wasOpen && (code === closeCode.serviceRestart || this.#wasWorthIt())) this.#backoff.attempt = this.#broken = 0
     this.#code = code
     this.#broken = kind === 'broken' ? this.#broken + 1 : 0
     if (kind === 'final' || this.#broken >= 3) return this.#finish(finalError(code, words), words)
@@ -327,14 +328,16 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
   }
 
   /** What was begun is finished there; new calls go elsewhere, and streams follow once there is an elsewhere. */
-  goaway(line: Line, drainMs: number, reason: string): void {
+  goaway(line: Line, drainMs: number, reason: string, spreadMs = this.#spreadMs): void {
+    this.#spreadMs = spreadMs
     this.#emitter.emit('goaway', { drainMs, reason })
     if (line !== this.#line) return
     this.#line = undefined
     this.#leaving.add(line)
+    line.session.isLeaving = true
     this.#session = this.#newSession(false)
     this.#code = closeCode.leaving
-    this.#later(closingOf(closeCode.leaving, '', false).words, Math.random() * this.#spreadMs)
+    this.#later(closingOf(closeCode.leaving, '', false).words, Math.random() * spreadMs)
     if (line.session.written.size === 0) this.emptied(line.session)
   }
 
@@ -373,6 +376,10 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
 
   ready(): void {
     this.#calls.writeWaiting()
+  }
+
+  turnedAway(call: ClientCall): void {
+    this.#calls.reopen(call)
   }
 
   lost(calls: ClientCall[]): void {

@@ -22,7 +22,7 @@ export interface LineHost extends Pick<ClientControl, 'authenticated'> {
   /** The socket is open. */
   hello(line: Line): Hello
   welcomed(line: Line, welcome: Welcome): void
-  goaway(line: Line, drainMs: number, reason: string): void
+  goaway(line: Line, drainMs: number, reason: string, spreadMs: number | undefined): void
   /** Once, and last. `isLost`: this end gave it up for dead. */
   closed(line: Line, code: number, reason: string, isLost: boolean): void
 }
@@ -117,8 +117,8 @@ export class Line implements ClientControl, SessionLine {
     this.session.sequence.check(received, sent)
   }
 
-  goaway(drainMs: number, reason: string): void {
-    this.#host.goaway(this, drainMs, reason)
+  goaway(drainMs: number, reason: string, spreadMs: number | undefined): void {
+    this.#host.goaway(this, drainMs, reason, spreadMs)
   }
 
   authenticated: ClientControl['authenticated'] = (answer) => this.#host.authenticated(answer)

@@ -32,6 +32,8 @@ export interface SessionHost {
   ready(): void
   /** Nothing that was written in it is open any more. */
   emptied(session: ClientSession): void
+  /** A server that goes has not run it. */
+  turnedAway(call: ClientCall): void
   /** These were written and are not settled; the session knows them no more. */
   lost(calls: ClientCall[]): void
 }
@@ -49,6 +51,8 @@ export class ClientSession implements OutboxHost, ClientCalls {
   room = 0
   /** Before `welcome` says otherwise: PROTOCOL.md section 3. */
   limits: AdvertisedLimits = { messageBytes: 1_048_576, calls: 1_024, streams: 1_024, timeoutMs: 300_000 }
+  /** Its server goes: new calls are written elsewhere. */
+  isLeaving = false
   readonly #host: SessionHost
   readonly #outbox = new Outbox(this)
   readonly #resume: boolean
@@ -201,7 +205,11 @@ export class ClientSession implements OutboxHost, ClientCalls {
     this.written.get(id)?.result(value, rich)
   }
 
-  error: ClientCalls['error'] = (id, ...rest) => this.written.get(id)?.error(...rest)
+  error: ClientCalls['error'] = (id, code, ...rest) => {
+    const call = this.written.get(id)
+    if (call && code === 'SHUTTING_DOWN' && this.isLeaving) this.#host.turnedAway(call)
+    else call?.error(code, ...rest)
+  }
 
   accept(id: number, stream: number, position: string | undefined): void {
     const call = this.written.get(id)

@@ -163,7 +163,8 @@ export const encodeGap = (stream: number, reason: string, position?: string): st
 
 export const encodeEnd = (id: number): string => `[8,${id}]`
 
-export const encodeGoaway = (drainMs: number, reason: string): string => JSON.stringify([GOAWAY, { drainMs, reason }])
+export const encodeGoaway = (drainMs: number, reason: string, spreadMs: number): string =>
+  JSON.stringify([GOAWAY, { drainMs, reason, spreadMs }])
 
 export const encodeCancel = (id: number): string => `[10,${id}]`
 

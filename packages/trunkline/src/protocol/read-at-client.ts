@@ -25,7 +25,8 @@ export interface ClientControl {
   welcome(welcome: Welcome): void
   ping(received: number, sent: number): void
   pong(received: number, sent: number): void
-  goaway(drainMs: number, reason: string): void
+  /** `spreadMs`: over how long to spread the return, as of now. */
+  goaway(drainMs: number, reason: string, spreadMs: number | undefined): void
   authenticated(answer: Authenticated): void
 }
 
@@ -48,8 +49,8 @@ export function readControl(type: unknown, message: Message, receiver: ClientCon
     case WELCOME:
       return receiver.welcome(readWelcome(message[1]))
     case GOAWAY: {
-      const { drainMs = 0, reason } = readRecord(GOAWAY, message[1])
-      return receiver.goaway(readCount(GOAWAY, drainMs), readText(GOAWAY, reason) ?? '')
+      const { drainMs = 0, reason, spreadMs } = readRecord(GOAWAY, message[1])
+      return receiver.goaway(readCount(GOAWAY, drainMs), readText(GOAWAY, reason) ?? '', readLife(GOAWAY, spreadMs))
     }
     case AUTHENTICATED: {
       const { expiresInMs, code, message: text } = readRecord(AUTHENTICATED, message[1])

@@ -37,6 +37,10 @@ export class ServerCall implements Invoker, Expiring {
   /** That of the host when it began. */
   readonly generation: number
   hasReadLastEventId = false
+  /** Of an idempotent mutation: told once when it is over, with what others that asked for the same may be told too. */
+  whenOver: ((answer: string | undefined) => void) | undefined
+  /** Of an idempotent mutation that waits for another: runs it after all. */
+  restart: (() => void) | undefined
   readonly #host: CallHost
   #controller: AbortController | undefined
   #invocation: HandlerInvocation | undefined
@@ -106,8 +110,10 @@ export class ServerCall implements Invoker, Expiring {
 
   /** Ends it without an answer: the caller has gone, or no longer wants one. */
   abort(): void {
+    if (this.#over) return
     this.#over = true
     this.#controller?.abort()
+    this.whenOver?.(undefined)
   }
 
   expire(): void {
@@ -126,7 +132,10 @@ export class ServerCall implements Invoker, Expiring {
     }
     if (isDefect(error)) this.#host.report(error, this.operation)
     else if (error instanceof Error && error.cause !== undefined) this.#host.report(error.cause, this.operation)
-    this.#describe(error, (failure) => this.#answer(encodeError(this.id, failure, this.#isStream)))
+    const { errorData } = this.operation
+    this.#describe(error, (failure) =>
+      this.#answer(encodeError(this.id, failure, this.#isStream), errorData.has(failure.code)),
+    )
   }
 
   /** Says what a failure looks like from outside; one whose data its schema refuses is a defect of its own. */
@@ -170,16 +179,24 @@ export class ServerCall implements Invoker, Expiring {
   #finish(payload: Payload | undefined): void {
     if (this.#over) return
     const text = encodeResult(this.id, payload)
-    if (!exceedsBytes(text, this.#host.messageBytes)) return this.#answer(text)
+    if (!exceedsBytes(text, this.#host.messageBytes)) return this.#answer(text, true)
     const message = `The answer of "${this.operation.path}" is larger than ${this.#host.messageBytes} bytes (limits.messageBytes of the server)`
     this.#host.report(new RangeError(message), this.operation)
     this.#answer(encodeError(this.id, { code: 'TOO_LARGE', message, delivery: 'ran', data: undefined }, false))
   }
 
-  #answer(text: string): void {
+  /** Answers with what another call of the same was answered. */
+  answerAs(answer: string): void {
+    this.#answer(`[${answer[0]},${this.id}${answer.slice(1)}`)
+  }
+
+  /** `isKept`: whoever asks for the same may have it. */
+  #answer(text: string, isKept = false): void {
     if (this.#over) return
     this.#over = true
     this.#host.answer(this, text)
+    // The message's number, and what stands behind the id.
+    this.whenOver?.(isKept ? `${text[1]}${text.slice(`[3,${this.id}`.length)}` : undefined)
   }
 }
 

@@ -191,8 +191,8 @@ export class ServerConnection implements ServerControl, SocketEvents, SessionLin
     if (this.#session) this.write(encodePing(...this.#session.sequence.tell()))
   }
 
-  sendGoaway(drainMs: number): void {
-    if (this.isOpen) this.write(encodeGoaway(drainMs, 'the server is shutting down'))
+  sendGoaway(drainMs: number, spreadMs: number): void {
+    if (this.isOpen) this.write(encodeGoaway(drainMs, 'the server is shutting down', spreadMs))
   }
 
   /** Says what is left to say and closes. Safe to call twice. */

@@ -17,6 +17,8 @@ import { FedStream, PulledStream, type ServerStream, type StreamHost } from './s
 
 /** The session, as its calls see it. */
 export interface OpenCallsHost {
+  /** The session's name. */
+  readonly name: string
   /** The `connection` of a handler's argument. */
   readonly handle: Connection
   /** The socket is behind or gone: sources rest until it has caught up. */
@@ -105,7 +107,11 @@ export class OpenCalls implements CallHost, StreamHost, ServerCalls {
     this.#calls.set(id, call)
     if (isStream(operation)) this.#opening++
     this.deadlines.watch(call.deadline, now)
-    call.run(decoded)
+    if (!operation.procedure.idempotent) return call.run(decoded)
+    const { name, handle } = this.#host
+    // A key without somebody it belongs to is the session's alone: nobody may have another's answer by guessing it.
+    const key = `${path} ${options.key ?? `${name}.${id}`}`
+    this.#core.idempotency.run(call, handle.principal ?? name, key, () => call.run(decoded))
   }
 
   cancel(id: number): void {

@@ -3,6 +3,7 @@ import { describe, mistake } from '../contract/mistake.ts'
 import type { ProcedureKind } from '../contract/procedure.ts'
 import type { AdvertisedLimits } from '../protocol/messages.ts'
 import type { StreamCall } from './handler.ts'
+import { memoryResultStore, type ResultStore } from './idempotency.ts'
 import type { UpgradeRequest } from './socket.ts'
 
 /** What `authenticate` gets: once for each connection, so once more after each break, and for each `connection.authenticate()`. */
@@ -91,6 +92,8 @@ export interface CommonServerOptions<Context> {
   limits?: LimitOptions
   /** `false`: a lost connection ends what was open on it, and nothing is kept. */
   resume?: false | ResumeOptions
+  /** Keeps answers of `idempotent` mutations, for callers who ask again. @default memoryResultStore(), this process's own */
+  resultStore?: ResultStore
   /** Calls a second of one connection. @default no limit: what a call costs only its author knows */
   rateLimit?: RateLimitOptions
   /** Runs `flush` when the current turn has said what it has to say. An adapter knows best. @default queueMicrotask */
@@ -137,6 +140,7 @@ export interface ServerSettings {
   readonly limits: AdvertisedLimits & Required<Readonly<LimitOptions>>
   readonly resume: ResumeSettings | undefined
   readonly rateLimit: Required<Readonly<RateLimitOptions>> | undefined
+  readonly resultStore: ResultStore
   readonly schedule: (flush: () => void) => void
   readonly yieldTo: (task: () => void) => void
 }
@@ -157,6 +161,7 @@ export function resolveOptions(options: CommonServerOptions<never> & { authentic
     authTimeoutMs: requirePositive('authTimeoutMs', options.authTimeoutMs ?? 10_000),
     limits: resolveLimits(options.limits ?? {}),
     resume: options.resume === false ? undefined : resolveResume(options.resume ?? {}),
+    resultStore: options.resultStore ?? memoryResultStore(),
     rateLimit: options.rateLimit && resolveRateLimit(options.rateLimit),
     schedule: requireFunction('schedule', options.schedule) ?? ((flush) => queueMicrotask(flush)),
     yieldTo: requireFunction('yieldTo', options.yieldTo) ?? ((task) => void setTimeout(task, 0)),

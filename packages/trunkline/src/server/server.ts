@@ -10,6 +10,7 @@ import { Connections } from './connections.ts'
 import { enter } from './entrance.ts'
 import type { Connection } from './handler.ts'
 import { Heartbeat } from './heartbeat.ts'
+import { Idempotency } from './idempotency.ts'
 import { compileApp, type Operation } from './operation.ts'
 import { resolveOptions, type ServerOptions, type ServerSettings } from './options.ts'
 import { randomId } from './random-id.ts'
@@ -101,12 +102,19 @@ export type ServerArguments<Context, Options = ServerOptions<Context>> = object 
 /** Clients that come back after a restart spread over this long each: a thousand a second is what a server accepts at ease. */
 const spreadPerConnectionMs = 1
 
+/** What a client needs to find another server and open its streams there, beside its part of the spread. */
+const moveMs = 500
+
+/** Steps of a drain. */
+const portionMs = 20
+
 export class ServerCore implements Server {
   readonly settings: ServerSettings
   readonly operations: ReadonlyMap<string, Operation>
   isDraining = false
   readonly #epoch = randomId()
   readonly sessions: Sessions
+  readonly idempotency: Idempotency
   readonly #connections = new Connections()
   readonly #revocations: Revocations
   #resumes = 0
@@ -124,6 +132,7 @@ export class ServerCore implements Server {
     this.settings = settings
     this.operations = compileApp(app, settings)
     this.sessions = new Sessions(settings.resume)
+    this.idempotency = new Idempotency(settings.resultStore, (error) => this.report(error))
     this.#revocations = new Revocations(settings.authTimeoutMs)
     this.#heartbeat = new Heartbeat(settings.keepAlive, () => this.#connections)
   }
@@ -138,6 +147,11 @@ export class ServerCore implements Server {
 
   get messageBytes(): number {
     return this.settings.limits.messageBytes
+  }
+
+  /** How far the clients there are spread their return. */
+  get spreadMs(): number {
+    return this.#connections.size * spreadPerConnectionMs
   }
 
   isCrowded(remoteAddress: string | undefined): boolean {
@@ -155,6 +169,7 @@ export class ServerCore implements Server {
 
   revoke(principal: string): number {
     this.#revocations.add(principal)
+    this.idempotency.forget(principal)
     let count = 0
     for (const session of this.sessions.of(principal)) {
       if (session.line) count++
@@ -270,7 +285,7 @@ export class ServerCore implements Server {
         streams: limits.streams,
         timeoutMs: limits.timeoutMs,
       },
-      spreadMs: this.#connections.size * spreadPerConnectionMs,
+      spreadMs: this.spreadMs,
       principal: principal.name,
       expiresInMs: expiresIn(principal),
     }
@@ -331,24 +346,38 @@ export class ServerCore implements Server {
 
   async #drain(drainMs: number): Promise<void> {
     this.isDraining = true
-    for (const connection of this.#connections) connection.sendGoaway(drainMs)
-    await this.#whenIdle(drainMs)
+    const until = performance.now() + drainMs
+    const { spreadMs } = this
+    for (const connection of this.#connections) connection.sendGoaway(drainMs, spreadMs)
+    await this.#while(() => this.stats().calls > 0, until)
+    // Who has another server to go to takes its streams there; who hasn't is not waited for.
+    await this.#while(() => this.stats().streams > 0, Math.min(until, performance.now() + spreadMs + moveMs))
     const empty = new Promise<void>((resolve) => {
       this.#whenEmpty = resolve
     })
-    for (const connection of this.#connections)
-      connection.close(closeCode.serviceRestart, 'the server is shutting down')
+    await this.#closeAll(Math.min(spreadMs, until - performance.now()))
     if (this.#connections.size > 0) await empty
     for (const session of [...this.sessions]) session.end()
     this.#heartbeat.stop()
   }
 
-  /** Resolves when no call runs any more, or the time is over. */
-  async #whenIdle(drainMs: number): Promise<void> {
-    const until = performance.now() + drainMs
-    while (this.stats().calls > 0 && performance.now() < until) {
+  /** Closes what is left, evenly over this long: so do the clients come back. */
+  async #closeAll(overMs: number): Promise<void> {
+    const left = [...this.#connections]
+    const portions = Math.max(1, Math.floor(overMs / portionMs))
+    const size = Math.ceil(left.length / portions)
+    for (let from = 0; from < left.length; from += size) {
+      if (from > 0) await new Promise((resolve) => setTimeout(resolve, portionMs))
+      for (const connection of left.slice(from, from + size))
+        connection.close(closeCode.serviceRestart, 'the server is shutting down')
+    }
+  }
+
+  /** Resolves when that is no longer so, or the time is over. */
+  async #while(isSo: () => boolean, until: number): Promise<void> {
+    for (let now = performance.now(); isSo() && now < until; now = performance.now()) {
       // Often enough that nobody waits for it, and rare enough that counting costs nothing.
-      await new Promise((resolve) => setTimeout(resolve, Math.min(20, drainMs)))
+      await new Promise((resolve) => setTimeout(resolve, Math.min(portionMs, until - now)))
     }
   }
 }
