@@ -182,13 +182,19 @@ class TcpFaultProxy extends FaultSwitches implements FaultProxy {
       clock: this.#clock,
       heldBytes: this.#heldBytes,
       faults: this.#faults,
-      afterTurn: (run: () => void) => void this.#node.setImmediate(run),
+      afterTurn: (run: () => void) => this.#afterTurn(run),
       ended: (connection: TcpProxyConnection) => void this.#alive.delete(connection),
     }
     const connection = new TcpProxyConnection(host, this.connections.length, client, server)
     this.connections.push(connection)
     this.#alive.add(connection)
     for (const listener of [...this.#listeners]) listener(connection)
+  }
+
+  /** Sockets are read between one immediate and the next. */
+  #afterTurn(run: () => void): void {
+    const { setImmediate } = this.#node
+    setImmediate(() => setImmediate(run))
   }
 
   /** The next connection that this says yes to; none when the proxy is closed before. */

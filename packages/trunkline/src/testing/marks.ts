@@ -3,6 +3,7 @@
 interface Mark {
   readonly at: number
   readonly run: () => void
+  readonly isLast: boolean
 }
 
 export class Marks {
@@ -18,11 +19,11 @@ export class Marks {
     return (this.#marks[0]?.at ?? Number.POSITIVE_INFINITY) - this.#count
   }
 
-  /** Runs it once the count is there: at once, if it is. */
-  add(at: number, run: () => void): void {
+  /** Runs it once the count is there: at once, if it is. What comes `'last'` runs behind all others of the same number. */
+  add(at: number, run: () => void, place: 'first' | 'last' = 'first'): void {
     if (at <= this.#count) return run()
-    this.#marks.push({ at, run })
-    this.#marks.sort((one, other) => one.at - other.at)
+    this.#marks.push({ at, run, isLast: place === 'last' })
+    this.#marks.sort((one, other) => one.at - other.at || Number(one.isLast) - Number(other.isLast))
   }
 
   advance(by: number): void {

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { type ByteFaults, FaultSwitches } from './byte-faults.ts'
 import { BytePipe, type CutManner, type FaultClock, type PipeFaults } from './byte-pipe.ts'
 import { type Direction, directionsOf } from './direction.ts'
+import { Marks } from './marks.ts'
 
 /** Where a connection is cut. */
 export interface CutOptions {
@@ -75,8 +76,8 @@ export class TcpProxyConnection extends FaultSwitches implements ProxyConnection
   readonly #server: Socket
   readonly #pipes: Readonly<Record<Direction, BytePipe>>
   readonly #waiters = new Set<Waiter>()
-  #whenUpgraded: (() => void)[] = []
-  #isUpgraded = false
+  /** Counts to 1. */
+  readonly #upgrades = new Marks()
   #isOpen = true
   #openSockets = 2
   #whenClosed: (() => void)[] = []
@@ -100,7 +101,7 @@ export class TcpProxyConnection extends FaultSwitches implements ProxyConnection
     if (!this.#isOpen) return
     this.#end()
     for (const socket of [this.#client, this.#server]) {
-      if (manner === 'rst') reset(socket)
+      if (manner === 'rst') this.#reset(socket)
       // Read on: a socket that is closed with bytes unread sends a reset after all.
       else socket.end().resume()
     }
@@ -114,19 +115,15 @@ export class TcpProxyConnection extends FaultSwitches implements ProxyConnection
     return new Promise((resolve) => {
       const waiter = { resolve: () => resolve(true), ended: () => resolve(false) }
       this.#waiters.add(waiter)
-      const arm = (base: number): void =>
-        forwarded.add(base + bytes, () => {
-          this.#settle(waiter)
-          this.cut(manner)
-        })
+      const arm = (base: number): void => forwarded.add(base + bytes, () => this.#cutFor(waiter, manner), 'last')
       if (from === 'start') arm(0)
       else if (from === 'now') arm(offset)
-      else this.#onceUpgraded(() => arm(head.length ?? 0))
+      else this.#upgrades.add(1, () => arm(head.length ?? 0), 'last')
     })
   }
 
   upgraded(): Promise<void> {
-    return this.#wait('the upgrade', (resolve) => this.#onceUpgraded(resolve))
+    return this.#wait('the upgrade', (resolve) => this.#upgrades.add(1, resolve))
   }
 
   received(direction: Direction, bytes: number): Promise<void> {
@@ -176,9 +173,9 @@ export class TcpProxyConnection extends FaultSwitches implements ProxyConnection
         pauseSource: () => source.pause(),
         resumeSource: () => source.resume(),
         write: (bytes, done) => sink.write(bytes, (error) => error ?? done()),
-        end: (manner) => (manner === 'fin' ? sink.end() : reset(sink)),
+        end: (manner) => (manner === 'fin' ? sink.end() : this.#reset(sink)),
         headPassed: ({ isSwitch }) => {
-          if (direction === 'down' && isSwitch) this.#upgrade()
+          if (direction === 'down' && isSwitch) this.#upgrades.advance(1)
         },
       },
       this.#host.faults[direction],
@@ -200,16 +197,11 @@ export class TcpProxyConnection extends FaultSwitches implements ProxyConnection
     })
   }
 
-  #upgrade(): void {
-    if (!this.#isOpen) return
-    this.#isUpgraded = true
-    for (const run of this.#whenUpgraded) run()
-    this.#whenUpgraded = []
-  }
-
-  #onceUpgraded(run: () => void): void {
-    if (this.#isUpgraded) run()
-    else this.#whenUpgraded.push(run)
+  /** A turn later, for bytes written in this one: libuv reads bytes and a reset that come together as bytes and an orderly end. */
+  #reset(socket: Socket): void {
+    // One that is still connecting has nobody to reset.
+    if (socket.connecting) socket.destroy()
+    else this.#host.afterTurn(() => socket.destroyed || socket.resetAndDestroy())
   }
 
   async #wait(what: string, start: (resolve: () => void) => void): Promise<void> {
@@ -222,6 +214,11 @@ export class TcpProxyConnection extends FaultSwitches implements ProxyConnection
     })
   }
 
+  #cutFor(waiter: Waiter, manner: CutManner): void {
+    this.#settle(waiter)
+    this.cut(manner)
+  }
+
   #settle(waiter: Waiter): void {
     this.#waiters.delete(waiter)
     waiter.resolve()
@@ -232,15 +229,10 @@ export class TcpProxyConnection extends FaultSwitches implements ProxyConnection
     this.#isOpen = false
     this.#pipes.up.stop()
     this.#pipes.down.stop()
+    this.#upgrades.clear()
     for (const waiter of this.#waiters) waiter.ended()
     this.#waiters.clear()
   }
-}
-
-/** A socket that is still connecting has nobody to reset. */
-function reset(socket: Socket): void {
-  if (socket.connecting) socket.destroy()
-  else socket.resetAndDestroy()
 }
 
 const statsOf = ({ received, forwarded, swallowed, held }: BytePipe): ByteStats => ({
