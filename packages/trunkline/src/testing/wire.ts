@@ -23,7 +23,7 @@ export interface PairLink {
   readonly frames: readonly PairFrame[]
   /** Breaks it without a closing handshake. Both ends hear of it unless one is named; the other then finds nothing but silence. An end whose direction is held hears when it is released. */
   cut(heardBy?: 'client' | 'server' | 'both'): void
-  /** Breaks it once so many more frames were delivered, of one direction or of both together. Resolves with true then, with false when it ends before. */
+  /** Breaks it once so many more frames were delivered, of one direction or of both together: what they start still runs, and what it answers is lost. Resolves with true when both ends have heard, with false when it ends before. */
   cutAfterFrames(frames: number, direction?: Direction | 'both'): Promise<boolean>
   /** Keeps frames, and the close behind them, until `release`. Both directions unless one is named. */
   hold(direction?: Direction | 'both'): void
@@ -52,6 +52,16 @@ interface Watch {
 
 const request: UpgradeRequest = { url: '/', headers: new Headers(), remoteAddress: '127.0.0.1' }
 
+/** As a socket's event would: after the micro-tasks, and whatever a fake clock says. */
+function nextTurn(run: () => void): void {
+  const { port1, port2 } = new MessageChannel()
+  port1.onmessage = () => {
+    port1.close()
+    run()
+  }
+  port2.postMessage(undefined)
+}
+
 export class Wire implements PairLink {
   readonly frames: PairFrame[] = []
   readonly client: ClientSocket
@@ -64,14 +74,14 @@ export class Wire implements PairLink {
   /** To the client. */
   readonly #down: FramePipe
   readonly #watches = new Set<Watch>()
+  #isCutting = false
   #isOver = false
 
   constructor(host: WireHost, handlers: SocketHandlers) {
     this.#host = host
     this.#handlers = handlers
-    const isSilent = (): boolean => this.isSilent || host.isSilent
-    this.#up = this.#pipe('up', isSilent)
-    this.#down = this.#pipe('down', isSilent)
+    this.#up = this.#pipe('up')
+    this.#down = this.#pipe('down')
     this.client = {
       bufferedAmount: 0,
       send: (text) => this.#send('client', text),
@@ -114,11 +124,7 @@ export class Wire implements PairLink {
       if (this.#isOver) return resolve(false)
       const watch = { direction, marks: new Marks(), resolve }
       this.#watches.add(watch)
-      watch.marks.add(frames, () => {
-        this.#watches.delete(watch)
-        resolve(true)
-        this.cut()
-      })
+      watch.marks.add(frames, () => this.#cutFor(watch))
     })
   }
 
@@ -136,7 +142,7 @@ export class Wire implements PairLink {
     this.#down.end(closeCode.abnormal, reason)
   }
 
-  #pipe(direction: Direction, isSilent: () => boolean): FramePipe {
+  #pipe(direction: Direction): FramePipe {
     const sink = {
       text: (text: string) => {
         if (direction === 'up') this.#events?.text(text)
@@ -149,7 +155,22 @@ export class Wire implements PairLink {
         this.#over()
       },
     }
-    return new FramePipe(sink, isSilent)
+    return new FramePipe(sink, () => this.#carriesNothing)
+  }
+
+  get #carriesNothing(): boolean {
+    return this.isSilent || this.#isCutting || this.#host.isSilent
+  }
+
+  /** Nothing crosses from here on; the ends hear of it in a turn of its own, so that the receiver gets to run what it was sent. */
+  #cutFor(watch: Watch): void {
+    this.#watches.delete(watch)
+    this.#isCutting = true
+    nextTurn(() => {
+      this.#isCutting = false
+      this.cut()
+      watch.resolve(true)
+    })
   }
 
   #to(direction: Direction): FramePipe {
@@ -158,7 +179,7 @@ export class Wire implements PairLink {
 
   #send(from: 'client' | 'server', text: string): void {
     const [out, back] = from === 'client' ? [this.#up, this.#down] : [this.#down, this.#up]
-    if (back.isOver || this.isSilent || this.#host.isSilent) return
+    if (back.isOver || this.#carriesNothing) return
     // Nobody is at the other end any more: a kernel answers with a reset.
     if (out.isOver) return back.push({ code: closeCode.abnormal, reason: '' })
     const frame = { from, text }
