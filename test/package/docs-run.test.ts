@@ -27,7 +27,7 @@ it('the tests of docs/testing.md pass, but for the one that needs a DOM', async 
   // Else the repository's own configuration is found.
   writeFileSync(`${folder}/testing/vitest.config.mjs`, 'export default {}')
   const names = blocksOf('testing').flatMap(({ file }) => (file?.endsWith('.test.ts') ? [file] : []))
-  expect(names).toEqual(['server.test.ts', 'offline.test.ts'])
+  expect(names).toEqual(['server.test.ts', 'links.test.ts', 'offline.test.ts', 'network.test.ts', 'chaos.test.ts'])
   const vitest = [
     `${root}node_modules/vitest/vitest.mjs`,
     'run',
@@ -37,7 +37,7 @@ it('the tests of docs/testing.md pass, but for the one that needs a DOM', async 
     ...names,
   ]
   const { stdout } = await run(process.execPath, vitest, { cwd: `${folder}/testing` })
-  expect(JSON.parse(stdout)).toMatchObject({ success: true, numPassedTests: 4 })
+  expect(JSON.parse(stdout)).toMatchObject({ success: true, numPassedTests: 10 })
 })
 
 describe('beside an HTTP framework', () => {

@@ -25,6 +25,8 @@ async function start(script: string, ready: RegExp, ...more: string[]): Promise<
     cwd: folder,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
+    // Where CI is set Vite colours the port it prints, in the middle of the address.
+    env: { ...process.env, NO_COLOR: '1' },
   })
   running.add(child)
   let output = ''
