@@ -227,6 +227,8 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     const attempt = ++this.#attempt
     // A line that is still closing has nothing to say about the new one.
     this.#line?.leave()
+    if (this.#line?.session === this.#session) this.#session.detach()
+    this.#line = undefined
     this.#whenClosed?.()
     this.#change('connecting')
     try {
