@@ -7,6 +7,7 @@ import type { App } from './app.ts'
 import type { Principal } from './authentication.ts'
 import { expiresIn, ServerConnection } from './connection.ts'
 import { Connections } from './connections.ts'
+import { drain } from './drain.ts'
 import { enter } from './entrance.ts'
 import type { Connection } from './handler.ts'
 import { Heartbeat } from './heartbeat.ts'
@@ -101,12 +102,6 @@ export type ServerArguments<Context, Options = ServerOptions<Context>> = object 
 
 /** Clients that come back after a restart spread over this long each: a thousand a second is what a server accepts at ease. */
 const spreadPerConnectionMs = 1
-
-/** What a client needs to find another server and open its streams there, beside its part of the spread. */
-const moveMs = 500
-
-/** Steps of a drain. */
-const portionMs = 20
 
 export class ServerCore implements Server {
   readonly settings: ServerSettings
@@ -208,8 +203,19 @@ export class ServerCore implements Server {
   }
 
   close({ drainMs = 10_000 }: CloseOptions = {}): Promise<void> {
-    this.#closing ??= this.#drain(drainMs)
+    this.#closing ??= this.#close(drainMs)
     return this.#closing
+  }
+
+  async #close(drainMs: number): Promise<void> {
+    this.isDraining = true
+    const empty = new Promise<void>((resolve) => {
+      this.#whenEmpty = resolve
+    })
+    await drain(this, this.#connections, drainMs)
+    if (this.#connections.size > 0) await empty
+    for (const session of [...this.sessions]) session.end()
+    this.#heartbeat.stop()
   }
 
   // ── For connections ────────────────────────────────────────────────────────
@@ -342,42 +348,5 @@ export class ServerCore implements Server {
     const dirty = this.#dirty
     this.#dirty = []
     for (const outbox of dirty) outbox.flush()
-  }
-
-  async #drain(drainMs: number): Promise<void> {
-    this.isDraining = true
-    const until = performance.now() + drainMs
-    const { spreadMs } = this
-    for (const connection of this.#connections) connection.sendGoaway(drainMs, spreadMs)
-    await this.#while(() => this.stats().calls > 0, until)
-    // Who has another server to go to takes its streams there; who hasn't is not waited for.
-    await this.#while(() => this.stats().streams > 0, Math.min(until, performance.now() + spreadMs + moveMs))
-    const empty = new Promise<void>((resolve) => {
-      this.#whenEmpty = resolve
-    })
-    await this.#closeAll(Math.min(spreadMs, until - performance.now()))
-    if (this.#connections.size > 0) await empty
-    for (const session of [...this.sessions]) session.end()
-    this.#heartbeat.stop()
-  }
-
-  /** Closes what is left, evenly over this long: so do the clients come back. */
-  async #closeAll(overMs: number): Promise<void> {
-    const left = [...this.#connections]
-    const portions = Math.max(1, Math.floor(overMs / portionMs))
-    const size = Math.ceil(left.length / portions)
-    for (let from = 0; from < left.length; from += size) {
-      if (from > 0) await new Promise((resolve) => setTimeout(resolve, portionMs))
-      for (const connection of left.slice(from, from + size))
-        connection.close(closeCode.serviceRestart, 'the server is shutting down')
-    }
-  }
-
-  /** Resolves when that is no longer so, or the time is over. */
-  async #while(isSo: () => boolean, until: number): Promise<void> {
-    for (let now = performance.now(); isSo() && now < until; now = performance.now()) {
-      // Often enough that nobody waits for it, and rare enough that counting costs nothing.
-      await new Promise((resolve) => setTimeout(resolve, Math.min(portionMs, until - now)))
-    }
   }
 }
