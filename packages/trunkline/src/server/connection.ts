@@ -148,7 +148,7 @@ export class ServerConnection implements ServerControl, SocketEvents, SessionLin
 
   refuse(error: unknown): void {
     if (error instanceof FrameRefusal) return this.close(error.code, error.message)
-    this.#core.report(error, undefined, this.#session?.context)
+    this.#core.report(error, undefined, this.#session?.calls.context)
     this.close(closeCode.internalError, 'internal error')
   }
 
