@@ -145,8 +145,11 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
 
   authenticate(): Promise<void> {
     if (this.#state.status !== 'open') {
-      // An attempt with the params of before is worth nothing.
-      if (this.#state.status === 'connecting') this.#try()
+      // An attempt with the params of before is worth nothing; what it has written goes out again.
+      if (this.#state.status === 'connecting') {
+        this.#calls.lost()
+        this.#try()
+      }
       return this.connect()
     }
     this.#calls.hold()
@@ -162,6 +165,7 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
 
   async #close(): Promise<void> {
     const line = this.#line
+    this.#code = undefined
     const closed = new Promise<void>((resolve) => {
       this.#whenClosed = resolve
     })
@@ -229,7 +233,7 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
   }
 
   readonly #release = (): void => {
-    if (this.#state.status === 'open' && !this.#isLeaving) this.#calls.release()
+    if (this.#state.status === 'open' && !this.#isLeaving && !this.#renewal.isPending) this.#calls.release()
   }
 
   // ── The line ───────────────────────────────────────────────────────────────
@@ -248,7 +252,10 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     this.#spreadMs = spreadMs
     this.#refusedParams = undefined
     this.#words = ''
+    this.#code = undefined
     this.#change('open')
+    // A listener may have closed it.
+    if (this.#state.status !== 'open') return
     this.#opening?.resolve()
     this.#opening = undefined
     if (this.#line) this.#calls.welcomed(this.#line, limits)
@@ -334,11 +341,12 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     this.#refusedParams = undefined
     this.#broken = 0
     this.#backoff.attempt = 0
-    this.#change('closed')
     this.#principal = undefined
-    this.#opening?.reject(error)
-    this.#renewal.stop(() => Promise.reject(error))
+    const opening = this.#opening
     this.#opening = undefined
+    this.#change('closed')
+    opening?.reject(error)
+    this.#renewal.stop(() => Promise.reject(error))
     this.#calls.failAll((call) => call.failure(error.code, error.message))
     this.#calls.lost()
   }

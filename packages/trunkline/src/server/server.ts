@@ -131,7 +131,7 @@ export class ServerCore implements Server {
 
   revoke(principal: string): number {
     this.#connections.revoke(principal, performance.now(), this.settings.authTimeoutMs)
-    const ended = this.#connections.of(principal)
+    const ended = this.#connections.of(principal).filter(({ isOpen }) => isOpen)
     for (const connection of ended) connection.shut(closeCode.forbidden, 'the access was revoked')
     return ended.length
   }
