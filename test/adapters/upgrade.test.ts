@@ -7,6 +7,7 @@ import { implement } from 'trunkline/server'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { ForwardedRequest } from '../../packages/trunkline/src/adapters/forwarded.ts'
 import {
+  type Capacity,
   isLoopback,
   judgeUpgrade,
   requireHosts,
@@ -20,7 +21,7 @@ const usual: ForwardedRequest = {
   origin: undefined,
   protocols: ['trunkline.v1'],
 }
-const roomy = { isFull: false, isCrowded: () => false }
+const roomy: Capacity = { isFull: false, isCrowded: () => false }
 
 const judge = (
   request: Partial<ForwardedRequest>,

@@ -111,7 +111,7 @@ describe.each([
     }
     expect(state).toMatchObject({ status: 'waiting', code, reason: `${sentence}; trying again soon` })
     // Before welcome there is no `spreadMs`.
-    const expected = isWelcome ? waitMs : 350
+    const expected = isWelcome && waitMs !== undefined ? waitMs : 350
     expect((state.nextAttemptAt as number) - Date.now()).toBe(expected)
     await vi.advanceTimersByTimeAsync(expected - 1)
     expect(asked).toBe(1)
