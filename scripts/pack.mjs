@@ -14,7 +14,7 @@ const folder = join(root, 'node_modules/.cache/trunkline')
 export function pack() {
   const state = hashOf([
     ...filesOf(source),
-    ...['pnpm-lock.yaml', 'scripts/pack-exports.mjs'].map((name) => join(root, name)),
+    ...['pnpm-lock.yaml', 'scripts/pack-exports.mjs', 'docs/mistakes.md'].map((name) => join(root, name)),
   ])
   const tarball = join(folder, 'trunkline.tgz')
   const stateFile = join(folder, 'state')
@@ -34,7 +34,7 @@ export function pack() {
 
 function filesOf(directory) {
   return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
-    if (entry.name === 'node_modules' || entry.name === 'dist') return []
+    if (['node_modules', 'dist', 'docs'].includes(entry.name)) return []
     const path = join(directory, entry.name)
     return entry.isDirectory() ? filesOf(path) : [path]
   })

@@ -37,6 +37,9 @@ const optionTables = [
   ['Calls', 'CallOptions', '`api.path(input, options)`'],
   ['Subscriptions', 'SubscribeOptions', '`api.path(input, options)` of a subscription takes besides:', 'CallOptions'],
   ['Errors', 'RpcErrorOptions', '`new RpcError(code, options)`'],
+  ['Fault proxy', 'FaultProxyOptions', '`createFaultProxy(options)` of `trunkline/testing`'],
+  ['Fault proxy: cutAfter', 'CutOptions', '`connection.cutAfter(options)` and `proxy.cutAfter(options)`'],
+  ['Chaos', 'ChaosOptions', '`createChaos(options)` of `trunkline/testing`'],
 ]
 
 /** Tables of what functions are given and give. */
@@ -61,6 +64,10 @@ const objectTables = [
   ['Gap', 'What `onGap` and the event `gap` get.'],
   ['RpcError', 'What a call rejects with.'],
   ['Pair', 'What `createPair` of `trunkline/testing` returns.'],
+  ['PairLink', 'Each of `pair.links`.'],
+  ['FaultProxy', 'What `createFaultProxy` of `trunkline/testing` resolves with.'],
+  ['ProxyConnection', 'Each of `proxy.connections`.'],
+  ['Chaos', 'What `createChaos` of `trunkline/testing` returns.'],
 ]
 
 /** What lacks a docstring; the reference is not written then. */

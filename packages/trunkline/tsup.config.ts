@@ -19,4 +19,6 @@ export default defineConfig({
   clean: true,
   splitting: true,
   treeshake: true,
+  // Deno and Workers know Node's modules by their prefix only.
+  removeNodeProtocol: false,
 })

@@ -254,6 +254,18 @@ describe('a deadline', () => {
     await late
   })
 
+  it('says why there was no connection', async () => {
+    const { api } = start()
+    pair.isReachable = false
+    const late = expect(api.echo(1, { timeoutMs: 3_000 })).rejects.toMatchObject({
+      code: 'TIMEOUT',
+      message: expect.stringMatching(/^No connection for "echo" in time: \w/),
+      delivery: 'not-run',
+    })
+    await vi.advanceTimersByTimeAsync(3_100)
+    await late
+  })
+
   it('ends a call though the server never answers', async () => {
     const { api, connection } = start()
     await connection.connect()

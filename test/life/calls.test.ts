@@ -84,7 +84,7 @@ it('refuses input with its issues', async () => {
 
 it('says nothing of a defect', async () => {
   const error = await client.api.fails().catch((reason: Error) => reason)
-  expect(error).toMatchObject({ code: 'INTERNAL', message: 'INTERNAL' })
+  expect(error).toMatchObject({ code: 'INTERNAL', message: '"fails" failed at the server; its log says why' })
   expect(JSON.stringify(error) + (error as Error).stack).not.toContain('hunter2')
 })
 

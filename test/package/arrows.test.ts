@@ -157,11 +157,19 @@ describe('packages', () => {
     dependencies: Record<string, string>
   }
 
-  it('only adapters name a runtime: node: and ws', () => {
-    const wrong = outside.filter(
-      ({ from, to }) => /^(node:|ws$|bun$|bun:|cloudflare:)/.test(to) && roomOf(from) !== 'adapters',
-    )
+  const runtimes = outside.filter(({ to }) => /^(node:|ws$|bun$|bun:|cloudflare:)/.test(to))
+
+  it('only adapters and the fault proxy name a runtime: node: and ws', () => {
+    const proxy = ['testing/fault-proxy.ts', 'testing/proxy-connection.ts']
+    const wrong = runtimes.filter(({ from }) => roomOf(from) !== 'adapters' && !proxy.includes(from))
     expect(arrows(wrong)).toEqual([])
+  })
+
+  it('the door for tests opens without a runtime: the fault proxy asks for Node when it is made', () => {
+    const named = runtimes.filter(({ from, isValue }) => roomOf(from) === 'testing' && isValue)
+    expect(named.map(({ to }) => to).sort()).toEqual(['node:net', 'node:timers'])
+    const proxy = readFileSync(join(source, 'testing/fault-proxy.ts'), 'utf8')
+    expect(proxy).toContain("await Promise.all([import('node:net'), import('node:timers')])")
   })
 
   it('what is loaded is a dependency of the package', () => {

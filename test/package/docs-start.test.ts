@@ -1,7 +1,7 @@
 // docs/start.md, followed to the letter: its files, its scripts, its two processes, and the page in Chromium.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { blocksOf, freePort, removeProject, root, writeProject } from './docs-blocks.ts'
@@ -25,6 +25,8 @@ async function start(script: string, ready: RegExp, ...more: string[]): Promise<
     cwd: folder,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
+    // Where CI is set Vite colours the port it prints, in the middle of the address.
+    env: { ...process.env, NO_COLOR: '1' },
   })
   running.add(child)
   let output = ''
@@ -87,13 +89,21 @@ it('runs only scripts that it has set', () => {
   const { scripts } = JSON.parse(readFileSync(`${folder}/package.json`, 'utf8'))
   const text = readFileSync(`${root}docs/start.md`, 'utf8')
   const run = [...text.matchAll(/npm run (\w+)/g)].map(([, name = '']) => name)
-  expect([...new Set(run)].sort()).toEqual(['check', 'page', 'server'])
+  expect([...new Set(run)].sort()).toEqual(['build', 'check', 'page', 'server'])
   expect(run.filter((name) => !(name in scripts))).toEqual([])
 })
 
 it('passes its own npm run check', () => {
   // In the repository `trunkline` is its source, which names its files with their endings; published it is not.
   execFileSync('npm', ['run', 'check', '--', '--allowImportingTsExtensions'], { cwd: folder })
+})
+
+it('builds a page without zod', () => {
+  execFileSync('npm', ['run', 'build'], { cwd: folder, stdio: 'ignore' })
+  const [script = ''] = readdirSync(`${folder}/dist/assets`)
+  const text = readFileSync(`${folder}/dist/assets/${script}`, 'utf8')
+  expect(text).toContain('trunkline.v1')
+  expect(text).not.toMatch(/ZodError|invalid_type/)
 })
 
 describe.skipIf(!executablePath)(`in a browser${reason}`, () => {

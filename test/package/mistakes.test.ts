@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { isRpcError, mutation, query, router, subscription, type } from 'trunkline'
+import { mutation, query, router, subscription, type } from 'trunkline'
 import { createClient } from 'trunkline/client'
 import { serve } from 'trunkline/node'
 import { implement, memoryPublisher } from 'trunkline/server'
@@ -52,8 +52,7 @@ async function thrownBy(run: () => unknown): Promise<string> {
   try {
     await run()
   } catch (error) {
-    if (isRpcError(error)) return `RpcError: ${error.code}: ${error.message}`
-    if (error instanceof Error) return `${error.name}: ${error.message}`
+    if (error instanceof Error) return String(error)
   }
   throw new Error('nothing was thrown')
 }
@@ -71,7 +70,9 @@ async function reported(
   })
   try {
     const refused = await thrownBy(() => call(pair.createClient().api))
-    expect(refused).toMatch(/^RpcError: (INTERNAL: INTERNAL|ROOM_CLOSED: ROOM_CLOSED)$/)
+    expect(refused).toMatch(
+      /^RpcError \[(INTERNAL\]: "\w+" failed at the server; its log says why|ROOM_CLOSED\]: ROOM_CLOSED)$/,
+    )
   } finally {
     await pair.close()
   }
@@ -149,6 +150,22 @@ const atRunTime: Record<string, () => string | Promise<string>> = {
     })
   },
   'The router in place of the app': () => thrownBy(() => serve(untyped(chat))),
+  'A context that is not there': async () => {
+    const errors: Error[] = []
+    const pair = createPair(app, {
+      authenticate: untyped(() => {}),
+      onError: ({ error }) => errors.push(error as Error),
+    })
+    const { connection } = pair.createClient()
+    try {
+      const refused = new Promise<void>((resolve) => connection.on('change', ({ reason }) => reason && resolve()))
+      connection.connect().catch(() => {})
+      await refused
+    } finally {
+      await pair.close()
+    }
+    return errors[0]?.message ?? ''
+  },
   'A port that is in use': async () => {
     const first = await serve(app, { host: '127.0.0.1' })
     const { port } = new URL(first.url)
@@ -206,8 +223,12 @@ const atRunTime: Record<string, () => string | Promise<string>> = {
   'A call without a server': async () => {
     const pair = createPair(app)
     pair.isReachable = false
+    const { api, connection } = pair.createClient()
     try {
-      return await thrownBy(() => pair.createClient().api.whoami(undefined, { timeoutMs: 1 }))
+      const failed = new Promise<void>((resolve) => connection.on('change', ({ reason }) => reason && resolve()))
+      connection.connect().catch(() => {})
+      await failed
+      return await thrownBy(() => api.whoami(undefined, { timeoutMs: 1 }))
     } finally {
       await pair.close()
     }

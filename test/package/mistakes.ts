@@ -54,7 +54,7 @@ export const sections: readonly Section[] = [
         code: 'router({ whoami: query({ output: { name: String } }) })',
         said: 'throws',
         advice:
-          'Any [Standard Schema](https://standardschema.dev) will do: zod 4 (or 3.24 and later), valibot, arktype; `type<T>()` for a type without a check.',
+          'Any [Standard Schema](https://standardschema.dev) will do: zod 4, valibot, arktype; `type<T>()` for a type without a check.',
       },
       {
         title: 'A built-in code for an error of your own',
@@ -94,7 +94,7 @@ export const sections: readonly Section[] = [
   {
     anchor: 'outputs',
     intro:
-      'A server checks what its handlers give. The caller sees `INTERNAL` and nothing else; who runs the server hears all of it.',
+      'A server checks what its handlers give. The caller sees `INTERNAL` and the path, nothing else; who runs the server hears all of it: `onError`, or the terminal.',
     mistakes: [
       {
         title: 'An output that its schema refuses',
@@ -152,6 +152,13 @@ export const sections: readonly Section[] = [
         code: 'serve(implement(chat).context<{ user: string }>().handlers({ whoami, post, messages }))',
         said: 'throws',
         advice: 'Give `authenticate: ({ params }) => ({ user: … })`; in tests, `createCaller(app, { context })`.',
+      },
+      {
+        title: 'A context that is not there',
+        code: 'serve(app, { authenticate: ({ params }) => { check(params.token) } })',
+        said: 'onError gets',
+        advice:
+          'Return an object, `{}` if there is nothing to say. The connection is closed with 1013 and the client comes back, as for whatever else `authenticate` throws that is no refusal.',
       },
     ],
   },
@@ -221,7 +228,7 @@ export const sections: readonly Section[] = [
         code: "new WebSocket('ws://localhost:3000', 'trunkline.v1') // on https://app.example",
         said: 'the answer is',
         advice:
-          "`origins: ['https://app.example']`. A browser hides the answer from the page; it stands in the browser's network log.",
+          "`origins: ['https://app.example']`: scheme, name and port, as a browser sends them. A browser hides the answer from the page, which sees a lost connection; so the server prints each refused origin once. A development proxy that changes the `Host` (`changeOrigin: true`) has the same effect: leave that out.",
       },
     ],
   },
@@ -258,7 +265,7 @@ export const sections: readonly Section[] = [
         code: 'api.whoami()',
         said: 'the call rejects with',
         advice:
-          '`connection.state.reason` says why there is no connection: "the connection was lost: connect ECONNREFUSED …".',
+          'Behind the colon is `connection.state.reason`; in Node it has the cause, such as "connect ECONNREFUSED …", which browsers keep to themselves. Where it is missing nobody has answered yet: a path that the development server does not pass on, say.',
       },
       {
         title: 'A call after close',
@@ -274,7 +281,7 @@ export const sections: readonly Section[] = [
 export function renderPage(messages: ReadonlyMap<string, string>): string {
   const head = `# Mistakes
 
-What people get wrong, and what Trunkline says today. Each is made for real by \`test/package/mistakes.test.ts\`, which compares the message with this page;
+What people get wrong, and what Trunkline says today. \`RpcError [CODE]: message\` is how an error is printed; \`error.code\` is the code alone. Each is made for real by \`test/package/mistakes.test.ts\`, which compares the message with this page;
 \`UPDATE_MISTAKES=1 npx vitest run test/package/mistakes\` writes it anew. In a type, \`…\` stands for what the compiler prints of the contract.
 `
   let number = 0

@@ -1,6 +1,7 @@
 // What npm would publish: which files, and whether every way to import them finds code and types.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { query } from 'trunkline'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { node, pack, packageFolder, root } from './tarball.ts'
 
@@ -15,9 +16,29 @@ beforeAll(async () => {
     .map(({ parentPath, name }) => join(parentPath, name).slice(packageFolder.length + 1))
 }, 120_000)
 
+function messageOfMisuse(): string {
+  try {
+    query(null as never)
+  } catch (error) {
+    return (error as Error).message
+  }
+  return ''
+}
+
 describe('the tarball', () => {
-  it('holds the licence, the readme, the manifest and dist; no source, no test', () => {
-    expect(files.filter((file) => !file.startsWith('dist/')).sort()).toEqual(['LICENSE', 'README.md', 'package.json'])
+  it('holds the licence, the readme, the manifest, dist, and the page that messages point to; no source, no test', () => {
+    expect(files.filter((file) => !file.startsWith('dist/')).sort()).toEqual([
+      'LICENSE',
+      'README.md',
+      'docs/mistakes.md',
+      'package.json',
+    ])
+  })
+
+  it('has the page at the place that a message names, with the heading', () => {
+    const [, path = '', anchor] = /\(node_modules\/trunkline\/(\S+)#(\w+)\)$/.exec(messageOfMisuse()) ?? []
+    expect(files).toContain(path)
+    expect(readFileSync(join(packageFolder, path), 'utf8').toLowerCase()).toContain(`\n## ${anchor}\n`)
   })
 
   it('has code, a map and types of each door twice, and nothing in dist but these and what they share', () => {

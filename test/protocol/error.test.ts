@@ -19,11 +19,12 @@ describe('RpcError', () => {
     expect(new RpcError('X', { message: '' }).message).toBe('X')
   })
 
-  it('is an Error with its name and a stack', () => {
+  it('is an Error with its code in its name, which is what a stack begins with', () => {
     const error = new RpcError('X', { message: 'no' })
     expect(error).toBeInstanceOf(Error)
-    expect(error.name).toBe('RpcError')
-    expect(String(error)).toBe('RpcError: no')
+    expect(error.name).toBe('RpcError [X]')
+    expect(String(error)).toBe('RpcError [X]: no')
+    expect(error.stack).toMatch(/^RpcError \[X\]: no\n/)
     expect(error.stack).toContain('error.test.ts')
     expect(RpcError.name).toBe('RpcError')
   })

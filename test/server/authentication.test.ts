@@ -45,6 +45,9 @@ function connect(authenticate: Authenticate, more: object = {}) {
 }
 
 const hello = [0, { session: 'abc', attempt: 1, params: { token: 't' } }]
+const failed = (message: string): never => {
+  throw new Error(message)
+}
 const settle = () => vi.advanceTimersByTimeAsync(0)
 
 beforeEach(() => {
@@ -116,6 +119,20 @@ describe('authenticate', () => {
     say([2, 1, 'who'])
     await settle()
     expect(sent.at(-1)).toEqual([3, 1, 't'])
+  })
+
+  it.each<[string, () => never, string]>([
+    ['throws', () => failed('no database'), 'no database'],
+    ['returns nothing', () => undefined as never, 'authenticate: expected a context, an object, got undefined'],
+  ])('that %s is named where nobody listens to onError', async (_what, authenticate, message) => {
+    const log = vi.spyOn(console, 'error').mockReturnValue()
+    const { say, closed } = connect(authenticate, { onError: undefined })
+    say(hello)
+    await settle()
+    expect(closed[0]?.code).toBe(1013)
+    expect(log.mock.calls).toEqual([
+      ['trunkline: authenticate:', expect.objectContaining({ message: expect.stringContaining(message) })],
+    ])
   })
 
   it.each([

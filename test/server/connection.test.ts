@@ -153,10 +153,12 @@ async function among<Result>(act: () => PromiseLike<Result>): Promise<Result> {
   return settled
 }
 
+const failed = (path: string): string => `"${path}" failed at the server; its log says why`
+
 describe('a handler that', () => {
-  it.each(Object.keys(odd))('%s fails its call with INTERNAL, and nothing else', async (what) => {
+  it.each(Object.keys(odd))('%s fails its call with INTERNAL and the path, and nothing else', async (what) => {
     const error = await among(() => caught(api.odd(what)))
-    expect(error).toMatchObject({ code: 'INTERNAL', message: 'INTERNAL', delivery: 'ran', data: undefined })
+    expect(error).toMatchObject({ code: 'INTERNAL', message: failed('odd'), delivery: 'ran', data: undefined })
     expect(reports).toMatchObject([{ path: 'odd', kind: 'query', context: { user: 'ada' } }])
     expect(pair.frames.some(({ text }) => text.includes('hunter2'))).toBe(false)
   })
@@ -551,7 +553,7 @@ describe('on the bare wire', () => {
     say(hello)
     say([2, 1, 'weird', 'nothing'])
     await settle()
-    expect(sent.at(-1)).toEqual([4, 1, 'INTERNAL', '', { stream: true }])
+    expect(sent.at(-1)).toEqual([4, 1, 'INTERNAL', failed('weird'), { stream: true }])
   })
 
   it('results go before the messages of streams in a batch', async () => {

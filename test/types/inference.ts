@@ -2,6 +2,7 @@
 import type {
   Call,
   CallError,
+  CallProcedure,
   InferInput,
   InferOutput,
   PendingSubscription,
@@ -10,6 +11,7 @@ import type {
   RouterInputs,
   RouterOutputs,
   Subscription,
+  UncheckedType,
 } from 'trunkline'
 import type { z } from 'zod'
 import { assert, type Equal } from './assert.ts'
@@ -154,4 +156,25 @@ export function kinds(): void {
   assert<Equal<typeof call, Call<string[], CallError<Record<never, never>>>>>()
   const promise: Promise<string[]> = call
   void promise
+}
+
+interface Given {
+  unknown: unknown
+  optional: { a: 1 } | undefined
+  void: void
+  object: { a?: 1 }
+  branded: string & { readonly brand: 'id' }
+  null: null
+}
+
+export async function leavingOutAnInput(): Promise<void> {
+  type Takes<Input> = CallProcedure<Procedure<'query', UncheckedType<Input>, undefined, Record<never, never>>>
+  const made = null as unknown as { [Name in keyof Given]: Takes<Given[Name]> }
+  await Promise.all([made.unknown(), made.optional(), made.void()])
+  // @ts-expect-error: an object without required keys is an object still.
+  made.object()
+  // @ts-expect-error: a branded text is a text.
+  made.branded()
+  // @ts-expect-error: null is not undefined.
+  made.null()
 }

@@ -1,4 +1,4 @@
-// Counts what the compiler instantiates for a project of 200 procedures. The count is exact: the same on every machine.
+// Measures what the types of a project cost a compiler. Instantiations are an exact count, the same on every machine; time is not.
 import { execFile } from 'node:child_process'
 import { mkdirSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,37 +11,58 @@ const folder = join(root, 'node_modules/.cache/type-cost')
 
 export type Compiler = 'typescript' | 'typescript-7'
 
+/** Instantiations, without those of zod's schemas. */
 export interface TypeCost {
-  /** Instantiations of both ends, without those of zod's schemas. */
+  /** A contract, its handlers and its calls. */
   readonly bothEnds: number
-  /** The same of a project that only asks zod for each schema's two types: input and output. */
+  /** The same handlers and calls as plain functions, annotated with zod's types: what no framework can do without. */
+  readonly byHand: number
+  /** Only asks zod for the four types of each procedure, and reads one field of each. */
   readonly zodTypes: number
 }
 
-/** Measures with a package as published, whose content lies in `packageFolder`. */
+/** Measures 200 procedures with a package as published, whose content lies in `packageFolder`. */
 export async function measureTypeCost(compiler: Compiler, packageFolder: string): Promise<TypeCost> {
+  const count = async (project: Project): Promise<number> =>
+    (await run({ compiler, packageFolder, project, procedures: 200 })).instantiations
   // One after the other: two cores, and the tests beside it.
-  const schemas = await instantiations(compiler, packageFolder, 'schemas')
-  const zodTypes = (await instantiations(compiler, packageFolder, 'types')) - schemas
-  const bothEnds = (await instantiations(compiler, packageFolder, 'both')) - schemas
-  return { bothEnds, zodTypes }
+  const schemas = await count('schemas')
+  const zodTypes = (await count('types')) - schemas
+  const byHand = (await count('byHand')) - schemas
+  const bothEnds = (await count('both')) - schemas
+  return { bothEnds, byHand, zodTypes }
 }
 
-async function instantiations(compiler: Compiler, packageFolder: string, project: Project): Promise<number> {
-  const target = join(folder, compiler, project)
+export interface Measured {
+  readonly compiler: Compiler
+  readonly packageFolder: string
+  readonly project: Project
+  readonly procedures: number
+}
+
+export interface Run {
+  readonly instantiations: number
+  /** The whole run, reading and parsing of zod and of the compiler's libraries included. */
+  readonly seconds: number
+  readonly megabytes: number
+}
+
+/** @throws when the project does not compile. */
+export async function run({ compiler, packageFolder, project, procedures }: Measured): Promise<Run> {
+  const target = join(folder, compiler, `${project}-${procedures}`)
   rmSync(target, { recursive: true, force: true })
   mkdirSync(join(target, 'node_modules'), { recursive: true })
   symlinkSync(packageFolder, join(target, 'node_modules/trunkline'))
-  writeProject(target, project)
+  writeProject(target, project, procedures)
   const tsc = join(root, 'node_modules', compiler, 'bin/tsc')
   // Checkers in parallel would each evaluate the contract anew, and the count would depend on the machine.
   const single = compiler === 'typescript-7' ? ['--singleThreaded'] : []
-  const { stdout } = await promisify(execFile)(process.execPath, [
-    tsc,
-    '-p',
-    target,
-    '--extendedDiagnostics',
-    ...single,
-  ])
-  return Number(/^Instantiations:\s+(\d+)$/m.exec(stdout)?.[1])
+  const args = [tsc, '-p', target, '--extendedDiagnostics', ...single]
+  const { stdout } = await promisify(execFile)(process.execPath, args)
+  const figure = (name: string): number => Number(new RegExp(`^${name}:\\s+([\\d.]+)`, 'm').exec(stdout)?.[1])
+  return {
+    instantiations: figure('Instantiations'),
+    seconds: figure('Total time'),
+    megabytes: figure('Memory used') / 1024,
+  }
 }

@@ -1,25 +1,31 @@
-// Writes projects of 200 procedures for the compiler to be measured on: zod alone, and zod with both ends. Runs nothing.
+// Writes projects for the compiler to be measured on: zod alone, the same functions by hand, and with both ends. Runs nothing.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-type Part = 'schemas' | 'types' | 'contract' | 'server' | 'client'
+type Part = 'schemas' | 'types' | 'contract' | 'server' | 'client' | 'handServer' | 'handClient'
 
-/** `schemas` is zod alone, `types` asks it for every input and output, `both` is a contract, its server and its client. */
+/**
+ * `schemas` is zod alone: two object schemas a procedure, an input of three fields and an output of four, one of them an object.
+ * `types` asks zod for the four types of each procedure and reads one field of each; the fields that it doesn't read cost it nothing.
+ * `byHand` has a handler and a call for each procedure, annotated with those four types, and nothing of Trunkline.
+ * `both` is a contract, its server and its client: the same handlers and the same calls, word for word.
+ * A handler reads two fields of its input and one of the context and answers with every field; a call's answer is read, or iterated.
+ */
 const projects = {
   schemas: ['schemas'],
   types: ['schemas', 'types'],
+  byHand: ['schemas', 'handServer', 'handClient'],
   both: ['schemas', 'contract', 'server', 'client'],
 } as const satisfies Record<string, readonly Part[]>
 export type Project = keyof typeof projects
 
-const procedures = 200
 const perRecord = 20
 
-/** Writes a project into a folder, with a tsconfig.json of its own. */
-export function writeProject(folder: string, project: Project): void {
+/** Writes a project of so many procedures into a folder, with a tsconfig.json of its own. */
+export function writeProject(folder: string, project: Project, procedures: number): void {
   mkdirSync(folder, { recursive: true })
   const files = projects[project].map((part) => `${part}.ts`)
-  for (const part of projects[project]) writeFileSync(join(folder, `${part}.ts`), texts[part]())
+  for (const part of projects[project]) writeFileSync(join(folder, `${part}.ts`), texts[part](procedures))
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }))
 }
 
@@ -34,30 +40,37 @@ const compilerOptions = {
   types: [],
 }
 
-const texts: Record<Part, () => string> = {
-  schemas: () => `import { z } from 'zod'\n${each(schemas)}`,
-  types: () => `import type { z } from 'zod'\nimport type * as s from './schemas'\n${each(types)}`,
-  contract: () =>
+const importTypes = `import type { z } from 'zod'\nimport type * as s from './schemas'\n`
+
+const texts: Record<Part, (procedures: number) => string> = {
+  schemas: (procedures) => `import { z } from 'zod'\n${each(procedures, schemas)}`,
+  types: (procedures) => `${importTypes}${each(procedures, types)}`,
+  contract: (procedures) =>
     `import { mutation, query, router, subscription } from 'trunkline'\nimport * as s from './schemas'\n` +
-    `export const contract = router({\n${records(definition)}})\n`,
-  server: () =>
+    `export const contract = router({\n${records(procedures, definition)}})\n`,
+  server: (procedures) =>
     `import { implement } from 'trunkline/server'\nimport { contract } from './contract'\n` +
-    `export const app = implement(contract).context<{ user: string }>().handlers({\n${records(handler)}})\n`,
-  client: () =>
+    `export const app = implement(contract).context<{ user: string }>().handlers({\n${records(procedures, handler)}})\n`,
+  client: (procedures) =>
     `import { createClient } from 'trunkline/client'\nimport type { contract } from './contract'\n` +
-    `const { api } = createClient<typeof contract>({ url: 'ws://localhost' })\n` +
-    `export async function calls(): Promise<void> {\n${each(call)}}\n`,
+    `const { api } = createClient<typeof contract>({ url: 'ws://localhost' })\n${calls(procedures)}`,
+  handServer: (procedures) => `${importTypes}export const handlers = {\n${records(procedures, handHandler)}}\n`,
+  handClient: (procedures) =>
+    `${importTypes}declare const api: {\n${records(procedures, handMethod)}}\n${calls(procedures)}`,
 }
 
-const each = (line: (index: number) => string): string =>
+const each = (procedures: number, line: (index: number) => string): string =>
   Array.from({ length: procedures }, (_, index) => line(index)).join('')
 
-function records(line: (index: number) => string): string {
+function records(procedures: number, line: (index: number) => string): string {
   return Array.from({ length: procedures / perRecord }, (_, record) => {
     const lines = Array.from({ length: perRecord }, (_, index) => line(record * perRecord + index))
     return `  r${record}: {\n${lines.join('')}  },\n`
   }).join('')
 }
+
+const calls = (procedures: number): string =>
+  `export async function calls(): Promise<void> {\n${each(procedures, call)}}\n`
 
 /** One in ten is a subscription, four a mutation, the rest queries. */
 const kindOf = (index: number): 'query' | 'mutation' | 'subscription' =>
@@ -74,11 +87,24 @@ const types = (index: number): string =>
 const definition = (index: number): string =>
   `    p${index}: ${kindOf(index)}({ input: s.In${index}, output: s.Out${index} }),\n`
 
-function handler(index: number): string {
+const handler = (index: number): string => `    p${index}: ${handlerBody(index, '{ input, context }', '')},\n`
+
+function handHandler(index: number): string {
+  const answer = `z.input<typeof s.Out${index}>`
+  const result = { query: answer, mutation: `Promise<${answer}>`, subscription: `AsyncGenerator<${answer}>` }
+  const argument = `{ input, context }: { input: z.output<typeof s.In${index}>; context: { user: string } }`
+  return `    p${index}: ${handlerBody(index, argument, `: ${result[kindOf(index)]}`)},\n`
+}
+
+function handlerBody(index: number, argument: string, result: string): string {
   const output = `{ key${index}: input.id${index}, at: new Date(input.limit), tags: [], by: { name: context.user } }`
-  return kindOf(index) === 'subscription'
-    ? `    p${index}: async function* ({ input, context }) { yield ${output} },\n`
-    : `    p${index}: ${kindOf(index) === 'mutation' ? 'async ' : ''}({ input, context }) => (${output}),\n`
+  if (kindOf(index) === 'subscription') return `async function* (${argument})${result} { yield ${output} }`
+  return `${kindOf(index) === 'mutation' ? 'async ' : ''}(${argument})${result} => (${output})`
+}
+
+function handMethod(index: number): string {
+  const result = kindOf(index) === 'subscription' ? 'AsyncIterable' : 'Promise'
+  return `    p${index}: (input: z.input<typeof s.In${index}>) => ${result}<z.output<typeof s.Out${index}>>,\n`
 }
 
 function call(index: number): string {

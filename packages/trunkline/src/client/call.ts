@@ -5,7 +5,7 @@ import { type Expiring, maxTimerMs } from '../protocol/deadlines.ts'
 import { type Delivery, RpcError } from '../protocol/error.ts'
 import { type ErrorDetails, encodeBareOpen, encodeOpen, type OpenOptions } from '../protocol/messages.ts'
 import { decodeValue, type Payload } from '../protocol/values.ts'
-import { callBack } from './state.ts'
+import { type ConnectionState, callBack } from './state.ts'
 import { ClientSubscription, type SubscriptionHost } from './subscription.ts'
 
 /** The client, as its calls see it. */
@@ -16,6 +16,11 @@ export interface CallHost {
   reopen(call: ClientCall): void
   credit(call: ClientCall, items: number, bytes: number): void
   gap(gap: Gap): void
+}
+
+/** Says why there is no line, where there is none. */
+export interface CallConnection {
+  readonly state: ConnectionState
 }
 
 /** Options of a call as the client keeps them. */
@@ -38,12 +43,21 @@ export class ClientCall implements Expiring, SubscriptionHost {
   /** The promise the caller holds. */
   readonly promise: Promise<unknown>
   readonly #host: CallHost
+  readonly #connection: CallConnection
   readonly #options: KeptOptions
   #resolve!: (value: unknown) => void
   #reject!: (error: unknown) => void
 
-  constructor(host: CallHost, path: string, input: Payload | undefined, options: KeptOptions, deadline: number) {
+  constructor(
+    host: CallHost,
+    connection: CallConnection,
+    path: string,
+    input: Payload | undefined,
+    options: KeptOptions,
+    deadline: number,
+  ) {
     this.#host = host
+    this.#connection = connection
     this.path = path
     this.input = input
     this.deadline = deadline
@@ -170,10 +184,10 @@ export class ClientCall implements Expiring, SubscriptionHost {
   }
 
   expire(): void {
-    this.fail(
-      this.failure('TIMEOUT', `No ${this.wasSent ? 'answer from' : 'connection for'} "${this.path}" in time`),
-      true,
-    )
+    const { reason } = this.#connection.state
+    const missing = this.wasSent ? 'answer from' : 'connection for'
+    const why = reason ? `: ${reason}` : ''
+    this.fail(this.failure('TIMEOUT', `No ${missing} "${this.path}" in time${why}`), true)
   }
 
   /** An RpcError of this call that this end has found. */

@@ -68,7 +68,7 @@ class CallStarter {
     } catch (error) {
       problem = error
     }
-    const call = new ClientCall(this.#calls, path, payload, options, now + timeoutMs)
+    const call = new ClientCall(this.#calls, this.#connection, path, payload, options, now + timeoutMs)
     const { refusal, state } = this.#connection
     if (options.signal?.aborted) call.cancel()
     else if (problem) call.fail(badInput(path, problem as Error), false)

@@ -1,5 +1,6 @@
 // The client a router gives, as types: structural, without a class, so that both doors can share it. Nothing here runs.
 import type { BuiltinCode, Issue, RpcError } from '../protocol/error.ts'
+import type { ProcedureKind } from './procedure.ts'
 import type { InferInput, InferOutput } from './schema.ts'
 
 /** What a call carries beside its input. */
@@ -59,74 +60,74 @@ export interface PendingSubscription<Item, Failure = RpcError>
 }
 
 interface AnyProcedure {
+  readonly kind: ProcedureKind
   readonly input: unknown
   readonly output: unknown
   readonly errors: unknown
 }
 
 // The four shapes below are spelled out, data of errors included, because an editor shows them as they stand here.
+// `undefined & Input` is `never` for most inputs: TypeScript instantiates what a condition compares, and that spares it the input.
 
 /** `api.path(input, options)`; the input may be left out where the schema takes `undefined`. */
-export type CallProcedure<Node extends AnyProcedure> =
-  undefined extends InferInput<Node['input']>
-    ? (
-        input?: Exclude<InferInput<Node['input']>, void>,
-        options?: CallOptions,
-      ) => Call<
-        InferOutput<Node['output']>,
-        CallError<{ [Code in keyof Node['errors']]: InferOutput<Node['errors'][Code]> }>
-      >
-    : (
-        input: InferInput<Node['input']>,
-        options?: CallOptions,
-      ) => Call<
-        InferOutput<Node['output']>,
-        CallError<{ [Code in keyof Node['errors']]: InferOutput<Node['errors'][Code]> }>
-      >
+export type CallProcedure<Node extends AnyProcedure> = undefined extends undefined & InferInput<Node['input']>
+  ? (
+      input?: Exclude<InferInput<Node['input']>, void>,
+      options?: CallOptions,
+    ) => Call<
+      InferOutput<Node['output']>,
+      CallError<{ [Code in keyof Node['errors']]: InferOutput<Node['errors'][Code]> }>
+    >
+  : (
+      input: InferInput<Node['input']>,
+      options?: CallOptions,
+    ) => Call<
+      InferOutput<Node['output']>,
+      CallError<{ [Code in keyof Node['errors']]: InferOutput<Node['errors'][Code]> }>
+    >
 
-export type SubscribeProcedure<Node extends AnyProcedure> =
-  undefined extends InferInput<Node['input']>
-    ? (
-        input?: Exclude<InferInput<Node['input']>, void>,
-        options?: SubscribeOptions,
-      ) => PendingSubscription<
-        InferOutput<Node['output']>,
-        CallError<{ [Code in keyof Node['errors']]: InferOutput<Node['errors'][Code]> }>
-      >
-    : (
-        input: InferInput<Node['input']>,
-        options?: SubscribeOptions,
-      ) => PendingSubscription<
-        InferOutput<Node['output']>,
-        CallError<{ [Code in keyof Node['errors']]: InferOutput<Node['errors'][Code]> }>
-      >
+export type SubscribeProcedure<Node extends AnyProcedure> = undefined extends undefined & InferInput<Node['input']>
+  ? (
+      input?: Exclude<InferInput<Node['input']>, void>,
+      options?: SubscribeOptions,
+    ) => PendingSubscription<
+      InferOutput<Node['output']>,
+      CallError<{ [Code in keyof Node['errors']]: InferOutput<Node['errors'][Code]> }>
+    >
+  : (
+      input: InferInput<Node['input']>,
+      options?: SubscribeOptions,
+    ) => PendingSubscription<
+      InferOutput<Node['output']>,
+      CallError<{ [Code in keyof Node['errors']]: InferOutput<Node['errors'][Code]> }>
+    >
 
-type ClientNode<Node> = Node extends AnyProcedure & { readonly kind: 'query' | 'mutation' }
-  ? CallProcedure<Node>
-  : Node extends AnyProcedure & { readonly kind: 'subscription' }
+type ClientNode<Node> = Node extends AnyProcedure
+  ? Node['kind'] extends 'subscription'
     ? SubscribeProcedure<Node>
-    : RouterClient<Node>
+    : CallProcedure<Node>
+  : RouterClient<Node>
 
 /** The typed proxy of a router: same keys, procedures as functions. */
 export type RouterClient<Router> = { readonly [Name in keyof Router]: ClientNode<Router[Name]> }
 
 /** What callers give, by name: `RouterInputs<typeof chat>['rooms']['post']`. */
 export type RouterInputs<Router> = {
-  readonly [Name in keyof Router]: Router[Name] extends AnyProcedure & { readonly kind: string }
+  readonly [Name in keyof Router]: Router[Name] extends AnyProcedure
     ? InferInput<Router[Name]['input']>
     : RouterInputs<Router[Name]>
 }
 
 /** What callers get, by name: a subscription's is the type of its items. */
 export type RouterOutputs<Router> = {
-  readonly [Name in keyof Router]: Router[Name] extends AnyProcedure & { readonly kind: string }
+  readonly [Name in keyof Router]: Router[Name] extends AnyProcedure
     ? InferOutput<Router[Name]['output']>
     : RouterOutputs<Router[Name]>
 }
 
 /** What calls fail with, by name: `RouterErrors<typeof chat>['rooms']['post']`. */
 export type RouterErrors<Router> = {
-  readonly [Name in keyof Router]: Router[Name] extends AnyProcedure & { readonly kind: string }
+  readonly [Name in keyof Router]: Router[Name] extends AnyProcedure
     ? CallError<{ [Code in keyof Router[Name]['errors']]: InferOutput<Router[Name]['errors'][Code]> }>
     : RouterErrors<Router[Name]>
 }

@@ -13,8 +13,8 @@ export type MistakeSection =
   | 'server'
   | 'calls'
 
-/** Where a mistake is explained, for the end of a message. */
-export const see = (section: MistakeSection): string => `(docs/mistakes.md#${section})`
+/** Where a mistake is explained, for the end of a message: the page comes with the package. */
+export const see = (section: MistakeSection): string => `(node_modules/trunkline/docs/mistakes.md#${section})`
 
 /** Misuse: thrown at once, where it was made. */
 export const mistake = (message: string, section: MistakeSection): TypeError =>

@@ -118,7 +118,7 @@ function checkSchema(schema: unknown, where: string): void {
   // Some libraries' schemas are functions that carry the interface.
   const isObject = (typeof schema === 'object' && schema !== null) || typeof schema === 'function'
   if (isObject && '~standard' in schema) return
-  const got = isObject && '_def' in schema ? 'a schema without it: zod has it from 3.24 on' : describe(schema)
+  const got = isObject && '_def' in schema ? 'a schema that is none: use zod 4' : describe(schema)
   throw mistake(`${where}: expected a Standard Schema such as z.object({ … }), got ${got}`, 'contract')
 }
 

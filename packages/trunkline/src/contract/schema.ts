@@ -1,12 +1,20 @@
 // Schemas: what may stand as input, output or error data, and the types inferred from it. Does not run them.
 
-/** Any Standard Schema: zod 4, valibot, arktype, or `type<T>()`. Constrained shallowly: TypeScript compares nothing below `~standard`. */
+/**
+ * Any Standard Schema: zod 4, valibot, arktype, or `type<T>()`. Constrained shallowly: were
+ * `~standard` anything but unknown, TypeScript would evaluate a schema's types to compare it, in contracts that need none of them.
+ */
 export interface Schema {
-  readonly '~standard': object
+  readonly '~standard': unknown
+}
+
+/** A named interface, since TypeScript instantiates a type literal anew for each schema. */
+interface ZodSchema {
+  readonly _zod: { readonly input: unknown; readonly output: unknown }
 }
 
 /** What a schema takes: the caller's side of an input, the handler's side of an output. `void` for no schema. */
-export type InferInput<Target> = Target extends { readonly _zod: { readonly input: unknown } }
+export type InferInput<Target> = Target extends ZodSchema
   ? Target['_zod']['input']
   : Target extends { readonly '~standard': { readonly types?: infer Types } }
     ? NonNullable<Types> extends { readonly input: infer Input }
@@ -15,7 +23,7 @@ export type InferInput<Target> = Target extends { readonly _zod: { readonly inpu
     : void
 
 /** What a schema gives: the handler's side of an input, the caller's side of an output. `void` for no schema. */
-export type InferOutput<Target> = Target extends { readonly _zod: { readonly output: unknown } }
+export type InferOutput<Target> = Target extends ZodSchema
   ? Target['_zod']['output']
   : Target extends { readonly '~standard': { readonly types?: infer Types } }
     ? NonNullable<Types> extends { readonly output: infer Output }

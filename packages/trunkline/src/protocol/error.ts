@@ -87,7 +87,7 @@ export const builtinCodes = [
    */
   'SHUTTING_DOWN',
   /**
-   * The handler threw something that is no `RpcError`, its output does not pass its schema, or an answer could not be read. No message, stack or cause is sent; the server's `onError` has them.
+   * The handler threw something that is no `RpcError`, its output does not pass its schema, or an answer could not be read. What was thrown is not sent, the message names the procedure only; the server's `onError` has the rest.
    * @delivery `ran`, `not-run` from middleware
    * @remedy Look at the server's log. The same call probably fails again.
    */
@@ -153,7 +153,15 @@ class TravellingError extends Error {
   }
 }
 Object.defineProperty(TravellingError, 'name', { value: 'RpcError' })
-Object.defineProperties(TravellingError.prototype, { name: { value: 'RpcError' }, [brand]: { value: true } })
+Object.defineProperties(TravellingError.prototype, {
+  // With the code, since this is what every console and every log prints before the message.
+  name: {
+    get(this: RpcError) {
+      return `RpcError [${this.code}]`
+    },
+  },
+  [brand]: { value: true },
+})
 
 /** `new RpcError(code, { message, data })`: throw it in a handler, middleware or `authenticate`. */
 export const RpcError = TravellingError as unknown as RpcErrorConstructor

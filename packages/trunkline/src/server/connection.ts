@@ -334,7 +334,7 @@ export class ServerConnection
 
   #refuse(error: unknown): void {
     if (error instanceof FrameRefusal) return this.close(error.code, error.message)
-    this.#core.report(error)
+    this.#core.report(error, undefined, this.#session?.context)
     this.close(closeCode.internalError, 'internal error')
   }
 

@@ -6,8 +6,11 @@ import type { Failure } from '../protocol/messages.ts'
 import { encodeValue } from '../protocol/values.ts'
 import type { Operation } from './operation.ts'
 
-/** An INTERNAL failure says nothing: message, stack and cause stay with `onError`. */
-const internal: Failure = { code: 'INTERNAL', message: '', delivery: 'ran', data: undefined }
+/** An INTERNAL failure names what the caller called and nothing else: message, stack and cause stay with `onError`. */
+function internal(operation: Operation | undefined, delivery: Failure['delivery']): Failure {
+  const message = operation ? `"${operation.path}" failed at the server; its log says why` : ''
+  return { code: 'INTERNAL', message, delivery, data: undefined }
+}
 
 /** True for what the server's `onError` should hear of: not raised as an answer to the caller. */
 export function isDefect(error: unknown): boolean {
@@ -29,7 +32,7 @@ export function describeFailure(
   ran: boolean,
 ): Failure | Promise<Failure> {
   const delivery = ran ? 'ran' : 'not-run'
-  if (!isAnswer(error)) return { ...internal, delivery }
+  if (!isAnswer(error)) return internal(operation, delivery)
   const message = error.message === error.code ? '' : error.message
   const failure: Failure = { code: error.code, message, delivery, data: undefined }
   if (error.code === 'BAD_REQUEST') return withIssues(failure, error.data)

@@ -5,6 +5,7 @@ import type { InferInput, InferOutput } from '../contract/schema.ts'
 import type { RpcError } from '../protocol/error.ts'
 
 interface AnyProcedure {
+  readonly kind: ProcedureKind
   readonly input: unknown
   readonly output: unknown
   readonly errors: unknown
@@ -84,11 +85,11 @@ export type SubscriptionHandler<Node, Context> = Node extends AnyProcedure
 /** Items, bare or as `event(value, { id })`. */
 export type ItemSource<Value> = AsyncIterable<Value | StreamEvent<Value>>
 
-type HandlerNode<Node, Context> = Node extends AnyProcedure & { readonly kind: 'query' | 'mutation' }
-  ? CallHandler<Node, Context>
-  : Node extends AnyProcedure & { readonly kind: 'subscription' }
+type HandlerNode<Node, Context> = Node extends AnyProcedure
+  ? Node['kind'] extends 'subscription'
     ? SubscriptionHandler<Node, Context>
-    : RouterHandlers<Node, Context>
+    : CallHandler<Node, Context>
+  : RouterHandlers<Node, Context>
 
 /** One handler for each procedure of a router, under the same names. */
 export type RouterHandlers<Router, Context> = {

@@ -182,6 +182,7 @@ function requirePositive(name: string, value: number): number {
   throw mistake(`options.${name}: expected a positive integer, got ${String(value)}`, 'server')
 }
 
-function logError({ error, path }: ErrorReport<unknown>): void {
-  console.error(path === undefined ? 'trunkline:' : `trunkline: ${path}:`, error)
+function logError({ error, path, context }: ErrorReport<unknown>): void {
+  const where = path ?? (context === undefined ? 'authenticate' : 'connection')
+  console.error(`trunkline: ${where}:`, error)
 }

@@ -2,29 +2,32 @@
 import { type Client, createClientOn } from '../client/client.ts'
 import type { ClientOptions } from '../client/options.ts'
 import type { ClientSocket, Platform, SocketHandlers } from '../client/platform.ts'
-import { closeCode } from '../protocol/close.ts'
 import type { App } from '../server/app.ts'
 import type { ServerOptions } from '../server/options.ts'
 import { createServer, type Server, type ServerArguments } from '../server/server.ts'
-import type { ServerSocket, SocketEvents, UpgradeRequest } from '../server/socket.ts'
+import { type PairFrame, type PairLink, Wire, type WireHost } from './wire.ts'
 
 /** Options of the server; `authenticate` is required when the app expects a context. */
 export type PairOptions<Context> = ServerOptions<Context>
 
 /** A server in memory, and any number of clients. */
 export interface Pair<Router> {
-  /** The server: `stats()`, `connections`, `close()`. */
+  /** The server: `stats()`, `connections`, `close()`. Another one after `restart()`. */
   readonly server: Server
   /** Makes a client; the URL is the pair's own. */
   createClient(options?: Omit<ClientOptions, 'url' | 'WebSocket'>): Client<Router>
   /** Every frame so far, oldest first: for tests of the wire. */
-  readonly frames: readonly { readonly from: 'client' | 'server'; readonly text: string }[]
+  readonly frames: readonly PairFrame[]
+  /** Every connection so far, oldest first; attempts that failed are not among them. */
+  readonly links: readonly PairLink[]
   /** Breaks every connection without a closing handshake, as a lost network does. */
   cut(): void
   /** While true, frames are swallowed both ways and nobody is told: a link that has gone silent. */
   isSilent: boolean
   /** While false, attempts to connect fail. */
   isReachable: boolean
+  /** Replaces the server as a crash does: it is gone without a goodbye, and one without memory, of the same app and options, is in its place at once. Resolves when the old one has let go. */
+  restart(): Promise<void>
   /** Closes the clients made here, then the server. */
   close(): Promise<void>
 }
@@ -39,19 +42,27 @@ export function createPair<Router, Context>(
 ): Pair<Router> {
   // A fake clock that stands still must not keep many calls from being worked off.
   const options = { yieldTo: (task: () => void) => queueMicrotask(task), ...rest[0] }
-  return new MemoryPair(app, createServer(app, ...([options] as unknown as ServerArguments<Context>)))
+  return new MemoryPair(() => createServer(app, ...([options] as unknown as ServerArguments<Context>)))
 }
 
-class MemoryPair<Router, Context> implements Pair<Router> {
-  readonly server: Server
-  readonly frames: { from: 'client' | 'server'; text: string }[] = []
+class MemoryPair<Router> implements Pair<Router>, WireHost {
+  readonly frames: PairFrame[] = []
+  readonly links: Wire[] = []
   isSilent = false
   isReachable = true
   readonly #clients: Client<Router>[] = []
+  readonly #startServer: () => Server
+  /** Those with an end that takes itself for open, and attempts. */
   readonly #wires = new Set<Wire>()
+  #server: Server
 
-  constructor(_app: App<Router, Context>, server: Server) {
-    this.server = server
+  constructor(startServer: () => Server) {
+    this.#startServer = startServer
+    this.#server = startServer()
+  }
+
+  get server(): Server {
+    return this.#server
   }
 
   createClient(options: Omit<ClientOptions, 'url' | 'WebSocket'> = {}): Client<Router> {
@@ -66,7 +77,15 @@ class MemoryPair<Router, Context> implements Pair<Router> {
   }
 
   cut(): void {
-    for (const wire of [...this.#wires]) wire.end(closeCode.abnormal, '')
+    for (const wire of [...this.#wires]) wire.cut()
+  }
+
+  async restart(): Promise<void> {
+    const old = this.#server
+    this.#server = this.#startServer()
+    // Nothing that is held or silent outlives the process; its clients' kernels hear a reset.
+    for (const wire of [...this.#wires]) wire.end()
+    await old.close({ drainMs: 0 })
   }
 
   async close(): Promise<void> {
@@ -76,71 +95,23 @@ class MemoryPair<Router, Context> implements Pair<Router> {
   }
 
   #connect(handlers: SocketHandlers): ClientSocket {
-    const wire = new Wire(this, handlers, () => this.#wires.delete(wire))
+    const wire = new Wire(this, handlers)
     this.#wires.add(wire)
     queueMicrotask(() => wire.open())
     return wire.client
   }
-}
 
-const request: UpgradeRequest = { url: '/', headers: new Headers(), remoteAddress: '127.0.0.1' }
+  // ── For wires ──────────────────────────────────────────────────────────────
 
-/** One connection in memory: two sockets back to back. */
-class Wire {
-  readonly client: ClientSocket
-  readonly #pair: Pair<unknown> & { frames: { from: 'client' | 'server'; text: string }[] }
-  readonly #handlers: SocketHandlers
-  readonly #onEnd: () => void
-  #events: SocketEvents | undefined
-  #isOver = false
-
-  constructor(pair: MemoryPair<unknown, unknown>, handlers: SocketHandlers, onEnd: () => void) {
-    this.#pair = pair
-    this.#handlers = handlers
-    this.#onEnd = onEnd
-    this.client = {
-      bufferedAmount: 0,
-      send: (text) => this.#carry('client', text),
-      close: (code, reason) => this.#closeLater(code, reason),
-    }
+  opened(wire: Wire): void {
+    this.links.push(wire)
   }
 
-  open(): void {
-    if (this.#isOver) return
-    if (!this.#pair.isReachable || this.#pair.server.isFull) return this.end(closeCode.abnormal, 'unreachable')
-    const socket: ServerSocket = {
-      bufferedAmount: 0,
-      send: (text) => this.#carry('server', text),
-      close: (code, reason) => this.#closeLater(code, reason),
-      terminate: () => this.#closeLater(closeCode.abnormal, ''),
-      pause() {},
-      resume() {},
-    }
-    this.#events = this.#pair.server.accept(socket, request)
-    this.#handlers.open()
+  sent(frame: PairFrame): void {
+    this.frames.push(frame)
   }
 
-  /** Ends both sockets, as if the network had. */
-  end(code: number, reason: string): void {
-    if (this.#isOver) return
-    this.#isOver = true
-    this.#onEnd()
-    this.#events?.closed(code)
-    this.#handlers.closed(code, reason)
-  }
-
-  #carry(from: 'client' | 'server', text: string): void {
-    if (this.#isOver || this.#pair.isSilent) return
-    this.#pair.frames.push({ from, text })
-    queueMicrotask(() => {
-      if (this.#isOver || this.#pair.isSilent) return
-      if (from === 'client') this.#events?.text(text)
-      else this.#handlers.text(text)
-    })
-  }
-
-  /** A close frame comes behind the frames before it. */
-  #closeLater(code: number, reason: string): void {
-    queueMicrotask(() => this.end(code, reason))
+  ended(wire: Wire): void {
+    this.#wires.delete(wire)
   }
 }
