@@ -20,12 +20,12 @@ export function trustProxies(proxies: readonly string[]): BlockList | undefined 
   if (proxies.length === 0) return undefined
   const list = new BlockList()
   for (const proxy of proxies) {
-    const [address = '', prefix] = String(proxy).split('/')
+    const [address = '', prefix, ...more] = String(proxy).split('/')
     const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
-    const bits = prefix === undefined ? undefined : Number(prefix)
-    const isPrefix =
-      bits === undefined || (Number.isInteger(bits) && bits >= 0 && bits <= (family === 'ipv6' ? 128 : 32))
-    if (isIP(address) === 0 || !isPrefix)
+    // Digits only: Number('') is 0, and "10.0.0.0/" would believe everybody.
+    const bits = prefix === undefined ? undefined : /^\d{1,3}$/.test(prefix) ? Number(prefix) : Number.NaN
+    const isPrefix = bits === undefined || bits <= (family === 'ipv6' ? 128 : 32)
+    if (isIP(address) === 0 || !isPrefix || more.length > 0)
       throw new TypeError(`trustedProxies: "${proxy}" is neither an address nor a subnet like "10.0.0.0/8"`)
     if (bits === undefined) list.addAddress(address, family)
     else list.addSubnet(address, bits, family)

@@ -177,8 +177,10 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
 
   authenticate(): Promise<void> {
     if (this.#state.status !== 'open') {
-      // An attempt with the params of before is worth nothing.
-      if (this.#state.status === 'connecting') this.#try()
+      // An attempt with the params of before is worth nothing; what it has written goes out again.
+      if (this.#state.status === 'connecting') {
+        this.#try()
+      }
       return this.connect()
     }
     this.#calls.isHeld = true
@@ -194,6 +196,7 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
 
   async #close(): Promise<void> {
     const line = this.#line
+    this.#code = undefined
     const closed = new Promise<void>((resolve) => {
       this.#whenClosed = resolve
     })
@@ -267,6 +270,7 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
   }
 
   readonly #release = (): void => {
+    if (this.#renewal.isPending) return
     this.#calls.isHeld = false
     this.#calls.writeWaiting()
   }
@@ -295,7 +299,10 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     this.#refusedParams = undefined
     this.#words = ''
     if (welcome.session === 'resumed') this.#resumes++
+    this.#code = undefined
     this.#change('open')
+    // A listener may have closed it.
+    if (this.#state.status !== 'open') return
     this.#opening?.resolve()
     this.#opening = undefined
     line.session.welcomed(line, welcome)
@@ -420,11 +427,12 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     this.#refusedParams = undefined
     this.#broken = 0
     this.#backoff.attempt = 0
-    this.#change('closed')
     this.#principal = undefined
-    this.#opening?.reject(error)
-    this.#renewal.stop(() => Promise.reject(error))
+    const opening = this.#opening
     this.#opening = undefined
+    this.#change('closed')
+    opening?.reject(error)
+    this.#renewal.stop(() => Promise.reject(error))
     this.#calls.failAll((call) => call.failure(error.code, error.message))
     this.#calls.leave(this.#session)
     this.#session = this.#newSession(true)

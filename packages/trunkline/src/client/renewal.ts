@@ -21,6 +21,8 @@ export class Renewal {
   readonly #host: RenewalHost
   #timer: ReturnType<typeof setTimeout> | undefined
   #pending: Deferred | undefined
+  /** Wanted while another was under way. */
+  #next: Deferred | undefined
 
   constructor(host: RenewalHost) {
     this.#host = host
@@ -32,47 +34,53 @@ export class Renewal {
     this.#later(expiresInMs - Math.min(maxLeadMs, expiresInMs * leadShare))
   }
 
-  /** Renews them now; one at a time. Resolves when the server has taken them. */
+  get isPending(): boolean {
+    return this.#pending !== undefined
+  }
+
+  /** Renews them with `params` asked for from now on; one at a time. Resolves when the server has taken them. */
   start(): Promise<void> {
-    if (this.#pending) return this.#pending.promise
-    const pending = makeDeferred()
+    if (!this.#pending) return this.#begin(makeDeferred())
+    // The one under way has asked already, and somebody may have logged in since.
+    this.#next ??= makeDeferred()
+    return this.#next.promise
+  }
+
+  #begin(pending: Deferred): Promise<void> {
     this.#pending = pending
     clearTimeout(this.#timer)
     this.#host.sendParams().catch((error) => {
       if (this.#pending !== pending) return
-      this.#fail(
-        new RpcError('CANCELLED', {
-          message: `params failed: ${(error as Error)?.message ?? error}`,
-          delivery: 'not-run',
-        }),
-      )
       this.#later(againMs)
+      const message = `params failed: ${(error as Error)?.message ?? error}`
+      this.#settle(({ reject }) => reject(new RpcError('CANCELLED', { message, delivery: 'not-run' })))
     })
     return pending.promise
   }
 
   answered({ code, message, expiresInMs }: Authenticated): void {
     if (code !== undefined) {
-      this.#fail(new RpcError(code, { message, delivery: 'not-run' }))
       // A verdict stands: what has been refused is not sent again.
       if (code !== 'UNAUTHORIZED' && code !== 'FORBIDDEN') this.#later(againMs)
-      return
+      return this.#settle(({ reject }) => reject(new RpcError(code, { message, delivery: 'not-run' })))
     }
-    this.#pending?.resolve()
-    this.#pending = undefined
     this.stand(expiresInMs)
+    this.#settle(({ resolve }) => resolve())
   }
 
   /** The line is gone; whoever waits is answered by what comes next. */
   stop(next: () => Promise<void>): void {
     clearTimeout(this.#timer)
     this.#pending?.resolve(next())
-    this.#pending = undefined
+    this.#next?.resolve(next())
+    this.#pending = this.#next = undefined
   }
 
-  #fail(error: RpcError): void {
-    this.#pending?.reject(error)
-    this.#pending = undefined
+  #settle(settle: (pending: Deferred) => void): void {
+    const [pending, next] = [this.#pending, this.#next]
+    this.#pending = this.#next = undefined
+    if (pending) settle(pending)
+    if (next) this.#begin(next)
   }
 
   #later(delayMs: number): void {

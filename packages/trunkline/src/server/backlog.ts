@@ -17,6 +17,8 @@ const sliceMs = 4
 const contiguousMs = 0.2
 /** The clock is looked at after this many messages: reading it costs about as much as a small message. */
 const lookEvery = 16
+/** Behind an asynchronous schema or middleware a handler runs when the slice is over, and no clock here sees it: so many at most. */
+const maxMessages = 128
 /** Text that may wait here; more stays with TCP. */
 const maxLength = 256 * 1024
 
@@ -27,6 +29,8 @@ export class Backlog {
   /** Messages of the first waiting frame that are done. */
   #done = 0
   #sliceEnd = 0
+  /** Messages that the slice may still hold. */
+  #left = 0
   #workedUntil = Number.NEGATIVE_INFINITY
   #isHeld = false
 
@@ -41,10 +45,10 @@ export class Backlog {
   /** Takes a frame that came at `now` and works it off, at once if it is this connection's turn. */
   take(frame: Frame, length: number, now: number): void {
     if (this.#waiting.length > 0) return this.#wait(frame, length)
-    if (now - this.#workedUntil > contiguousMs) this.#sliceEnd = now + sliceMs
+    if (now - this.#workedUntil > contiguousMs) this.#begin(now)
     const { messages } = frame
     let done = 0
-    if (now < this.#sliceEnd) {
+    if (now < this.#sliceEnd && this.#left > 0) {
       done = this.#work(frame, 0, now)
       this.#workedUntil = performance.now()
       if (done >= messages.length) return
@@ -71,29 +75,38 @@ export class Backlog {
 
   readonly #continue = (): void => {
     const now = performance.now()
-    this.#sliceEnd = now + sliceMs
+    this.#begin(now)
     let worked = 0
-    for (const { frame, length } of this.#waiting) {
+    const waiting = this.#waiting
+    for (const { frame, length } of waiting) {
       this.#done = this.#work(frame, this.#done, now)
+      // What a message did has ended the connection.
+      if (this.#waiting !== waiting) return this.clear()
       if (this.#done < frame.messages.length) break
       this.#done = 0
       this.#length -= length
       worked++
-      if (performance.now() >= this.#sliceEnd) break
+      if (this.#left === 0 || performance.now() >= this.#sliceEnd) break
     }
-    this.#waiting.splice(0, worked)
+    waiting.splice(0, worked)
     if (this.#isHeld && this.#length <= maxLength / 2) {
       this.#isHeld = false
       this.#host.hold(false)
     }
-    if (this.#waiting.length > 0) this.#host.yieldTo(this.#continue)
+    if (waiting.length > 0) this.#host.yieldTo(this.#continue)
+  }
+
+  #begin(now: number): void {
+    this.#sliceEnd = now + sliceMs
+    this.#left = maxMessages
   }
 
   /** Works off messages until the slice is over; gives the index of the next. */
   #work(frame: Frame, from: number, now: number): number {
     const { length } = frame.messages
     let index = from
-    while (index < length) {
+    while (index < length && this.#left > 0) {
+      this.#left--
       if (!this.#host.work(frame, index++, now)) return length
       if ((index - from) % lookEvery === 0 && performance.now() >= this.#sliceEnd) break
     }

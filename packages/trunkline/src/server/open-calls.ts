@@ -215,14 +215,14 @@ export class OpenCalls implements CallHost, StreamHost, ServerCalls {
     const { path, procedure } = operation
     stream.hold()
     // Nobody is let through because the question took too long.
-    const timer = setTimeout(() => stream.fail(refusal.notAllowed(path)), authTimeoutMs)
+    const timer = setTimeout(() => stream.refuse(refusal.notAllowed(path)), authTimeoutMs)
     try {
       const { kind, meta } = procedure
       if (await reauthorize({ path, kind, meta, input }, this.context)) stream.release()
-      else stream.fail(refusal.notAllowed(path))
+      else stream.refuse(refusal.notAllowed(path))
     } catch (error) {
       if (!isRpcError(error)) this.report(error, operation)
-      stream.fail(isRpcError(error) ? error : refusal.notAllowed(path))
+      stream.refuse(isRpcError(error) ? error : refusal.notAllowed(path))
     } finally {
       clearTimeout(timer)
     }

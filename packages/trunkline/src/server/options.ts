@@ -52,7 +52,7 @@ export interface LimitOptions {
   streams?: number
   /** Connections of this server; more get 503 before the upgrade. @default 20_000, what 400 MB hold */
   connections?: number
-  /** Connections of one principal; one more is closed with 4104. @default no limit but `connections`, since a principal may be shared by many guests */
+  /** Connections of one principal; one more is closed with 4104. @default 20_000, or what `connections` says: a principal may be shared by many guests */
   connectionsPerPrincipal?: number
   /** Connections of one address that have not authenticated yet; more get 429 before the upgrade. @default 64, a large office behind one address after a restart */
   unauthenticatedPerAddress?: number

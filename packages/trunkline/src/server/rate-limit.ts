@@ -27,8 +27,10 @@ export class TokenBucket {
    * @returns 0 when they were there, else the milliseconds until they will be
    */
   take(tokens: number, now: number): number {
-    this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#filledAt) / 1000) * this.#perSecond)
-    this.#filledAt = now
+    // What came before there was a bucket, behind `hello`, has an earlier time.
+    const sinceMs = Math.max(0, now - this.#filledAt)
+    this.#tokens = Math.min(this.#burst, this.#tokens + (sinceMs / 1000) * this.#perSecond)
+    this.#filledAt += sinceMs
     if (this.#tokens < tokens) return Math.ceil(((tokens - this.#tokens) / this.#perSecond) * 1000)
     this.#tokens -= tokens
     return 0

@@ -33,6 +33,8 @@ export abstract class ServerStream {
   #bytes = 0
   /** Questions whether it may go on that are not answered. */
   #holds = 0
+  /** Sends the item that was on its way when the question came up. */
+  #late: (() => void) | undefined
 
   constructor(host: StreamHost, call: ServerCall, number: number, credit: CreditPair) {
     this.host = host
@@ -70,8 +72,20 @@ export abstract class ServerStream {
   }
 
   release(): void {
-    this.#holds--
-    this.wake()
+    if (--this.#holds > 0) return
+    const late = this.#late
+    this.#late = undefined
+    if (late) late()
+    else this.wake()
+  }
+
+  protected get isHeld(): boolean {
+    return this.#holds > 0
+  }
+
+  /** Keeps what may not be said yet; a stream has one item on its way at most. */
+  protected sendLate(send: () => void): void {
+    this.#late = send
   }
 
   /** The consumer has unsubscribed or gone: the signal first, then the source. */
@@ -94,7 +108,13 @@ export abstract class ServerStream {
     this.host.endStream(this)
   }
 
+  /** Its source has failed. */
   fail(error: unknown): void {
+    this.refuse(error)
+  }
+
+  /** Ends it at once, whatever is on its way. */
+  refuse(error: unknown): void {
     if (this.isOver) return
     this.isOver = true
     this.call.failStream(error, (text) => this.host.sendStream(text))
@@ -183,6 +203,7 @@ export class PulledStream extends ServerStream {
   }
 
   #send(payload: Payload | undefined, id: string | undefined): void {
+    if (this.isHeld) return this.sendLate(() => this.#send(payload, id))
     this.#isBusy = false
     if (this.isOver) return
     this.sendItem(encodeItem(this.number, payload, id), sizeOf(payload))
@@ -262,6 +283,7 @@ export class FedStream extends ServerStream implements FeedSink {
   }
 
   readonly #encoded = (item: EncodedItem): void => {
+    if (this.isHeld) return this.sendLate(() => this.#encoded(item))
     this.#isBusy = false
     if (this.isOver) return
     this.sendItem(item.text, item.bytes)
