@@ -4,17 +4,18 @@
 import { closeCode } from '../protocol/close.ts'
 import type { RpcError } from '../protocol/error.ts'
 import type { Authenticated, Hello, Welcome } from '../protocol/messages.ts'
-import { Backoff, healthyMs } from './backoff.ts'
+import { Backoff } from './backoff.ts'
 import type { ClientCall } from './call.ts'
 import type { Calls } from './calls.ts'
 import { closedError, closingOf, finalError, isRefusal } from './closing.ts'
-import { type Deferred, makeDeferred } from './deferred.ts'
+import { Credentials } from './credentials.ts'
+import { type Deferred, makeDeferred, within } from './deferred.ts'
 import { Line, type LineHost } from './line.ts'
 import { type ClientOptions, provide, toUrl } from './options.ts'
 import type { Platform } from './platform.ts'
 import { Renewal, type RenewalHost } from './renewal.ts'
 import { ClientSession, type SessionHost } from './session.ts'
-import type { ConnectionEvents, ConnectionState, Emitter } from './state.ts'
+import { type ConnectionEvents, type ConnectionState, type Emitter, Status } from './state.ts'
 
 /** The line to the server, for status bars and for those who decide when to connect. */
 export interface ClientConnection {
@@ -58,20 +59,7 @@ export interface ClientStats {
 /** How long the other end may take to answer a close frame, in ms. */
 const closeTimeoutMs = 5_000
 
-/** A line that brought something across was worth it, however short its life; ten of those in half a minute were not. */
-const leakyMs = 30_000
-const maxTries = 10
-
-/** Behind what has happened: what the client does about it. */
-const comesNext: Readonly<Record<ConnectionState['status'], string>> = {
-  idle: '',
-  connecting: '; trying again now',
-  open: '',
-  waiting: '; trying again soon',
-  closed: '; connect() tries again',
-}
-
-/** `url` and `params` have as long as the server has to answer an attempt. */
+/** `url` has as long as the server has to answer an attempt. */
 const askTimeoutMs = 20_000
 
 export class ManagedConnection implements ClientConnection, LineHost, RenewalHost, SessionHost {
@@ -82,26 +70,16 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
   readonly #backoff: Backoff
   readonly #calls: Calls
   readonly #renewal = new Renewal(this)
-  #state: ConnectionState = Object.freeze({
-    status: 'idle',
-    attempt: 0,
-    nextAttemptAt: undefined,
-    reason: undefined,
-    code: undefined,
-  })
+  readonly #status: Status
+  readonly #credentials: Credentials
   #line: Line | undefined
   /** What new calls are written in. */
   #session: ClientSession
   /** Sockets to servers that go, where what was begun is finished. */
   readonly #leaving = new Set<Line>()
   #resumes = 0
-  /** The session's counts when the line became open: a line that moved them was worth something. */
-  #countsAtOpen = 0
-  /** When connections were tried lately. */
-  #tries: number[] = []
   /** Sockets of this client so far; a number of an attempt that is over fences it off. */
   #attempt = 0
-  #openedAt = 0
   #spreadMs = 0
   #retry: ReturnType<typeof setTimeout> | undefined
   #undoWake: (() => void) | undefined
@@ -112,15 +90,6 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
   /** 128 random bits: kept for life. */
   readonly #name = randomName()
   #whenClosed: (() => void) | undefined
-  #params: Readonly<Record<string, unknown>> = {}
-  /** The params that were refused, to see whether asking again gives others; that is done once. */
-  #refusedParams: string | undefined
-  /** Who the server takes this client for. */
-  #principal: string | undefined
-  /** What has happened to the last line. */
-  #words = ''
-  /** The close code of the last line. */
-  #code: number | undefined
   #broken = 0
 
   constructor(platform: Platform, options: ClientOptions, usualMs: number, calls: Calls, emitter: Emitter) {
@@ -130,20 +99,22 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     this.#backoff = new Backoff(options.reconnect)
     this.#calls = calls
     this.#emitter = emitter
+    this.#status = new Status(emitter)
+    this.#credentials = new Credentials(options)
     this.#session = this.#newSession(true)
   }
 
   // ── Connection ─────────────────────────────────────────────────────────────
 
   get state(): ConnectionState {
-    return this.#state
+    return this.#status.state
   }
 
   on: ClientConnection['on'] = (name, listener) => this.#emitter.on(name, listener)
 
   readonly subscribe = (listener: () => void): (() => void) => this.#emitter.on('change', () => listener())
 
-  readonly getSnapshot = (): ConnectionState => this.#state
+  readonly getSnapshot = (): ConnectionState => this.#status.state
 
   stats(): ClientStats {
     return {
@@ -157,10 +128,10 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
   }
 
   connect(): Promise<void> {
-    if (this.#state.status === 'open') return Promise.resolve()
+    if (this.state.status === 'open') return Promise.resolve()
     this.refusal = undefined
     const promise = this.#whenOpen()
-    if (this.#state.status === 'connecting') return promise
+    if (this.state.status === 'connecting') return promise
     clearTimeout(this.#retry)
     this.#undoWake ??= this.#platform.onWake(
       () => this.#wake(),
@@ -176,11 +147,9 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
   }
 
   authenticate(): Promise<void> {
-    if (this.#state.status !== 'open') {
+    if (this.state.status !== 'open') {
       // An attempt with the params of before is worth nothing; what it has written goes out again.
-      if (this.#state.status === 'connecting') {
-        this.#try()
-      }
+      if (this.state.status === 'connecting') this.#try()
       return this.connect()
     }
     this.#calls.isHeld = true
@@ -190,13 +159,13 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
   }
 
   close(): Promise<void> {
-    if (this.#state.status !== 'closed') this.#closing = this.#close()
+    if (this.state.status !== 'closed') this.#closing = this.#close()
     return this.#closing ?? Promise.resolve()
   }
 
   async #close(): Promise<void> {
     const line = this.#line
-    this.#code = undefined
+    this.#status.code = undefined
     const closed = new Promise<void>((resolve) => {
       this.#whenClosed = resolve
     })
@@ -213,7 +182,7 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
   }
 
   #wake(): void {
-    if (this.#state.status === 'waiting') this.connect()
+    if (this.state.status === 'waiting') this.connect()
     else this.#line?.probe()
   }
 
@@ -233,13 +202,14 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     if (this.#line?.session === this.#session) this.#session.detach()
     this.#line = undefined
     this.#whenClosed?.()
-    this.#change('connecting')
+    this.#status.change('connecting', this.#backoff.attempt)
     try {
-      const [url, params] = await within(askTimeoutMs, Promise.all([provide(this.#options.url), this.#askParams()]))
+      const [url, params] = await Promise.all([
+        within(askTimeoutMs, provide(this.#options.url)),
+        this.#credentials.ask(),
+      ])
       if (attempt !== this.#attempt) return
-      if (JSON.stringify(params) === this.#refusedParams)
-        return this.#finish(finalError(closeCode.unauthenticated, this.#words), this.#words)
-      this.#params = params
+      if (!this.#credentials.use(params)) return this.#refused(this.#status.words)
       this.#line = new Line(this, this.#platform, toUrl(url), this.#session)
     } catch (error) {
       if (attempt === this.#attempt)
@@ -247,19 +217,15 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     }
   }
 
-  #askParams(): Promise<Readonly<Record<string, unknown>>> {
-    return provide(this.#options.params ?? {})
-  }
-
   // ── Credentials ────────────────────────────────────────────────────────────
 
   get isRenewable(): boolean {
-    return typeof this.#options.params === 'function'
+    return this.#credentials.isRenewable
   }
 
   async sendParams(): Promise<boolean> {
     const line = this.#line
-    const params = await within(askTimeoutMs, this.#askParams())
+    const params = await this.#credentials.ask()
     if (line !== this.#line) return false
     line?.authenticate(params)
     return true
@@ -282,7 +248,7 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     return {
       session: this.#name,
       ...counts,
-      params: this.#params,
+      params: this.#credentials.params,
       timeoutMs: this.#timeoutMs,
       features: session.sequence.keeps ? ['resume'] : [],
       ...(settled.length ? { settled } : {}),
@@ -290,23 +256,17 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
   }
 
   welcomed(line: Line, welcome: Welcome): void {
-    const { principal } = welcome
-    const isOther = this.#principal !== undefined && this.#principal !== principal
-    this.#principal = principal
-    if (isOther) this.#calls.failAll((call) => call.failure('UNAUTHORIZED', 'This client is somebody else now'))
-    this.#openedAt = performance.now()
+    if (this.#credentials.stand(welcome.principal))
+      this.#calls.failAll((call) => call.failure('UNAUTHORIZED', 'This client is somebody else now'))
     this.#spreadMs = welcome.spreadMs
-    this.#refusedParams = undefined
-    this.#words = ''
     if (welcome.session === 'resumed') this.#resumes++
-    this.#code = undefined
-    this.#change('open')
+    this.#status.change('open')
     // A listener may have closed it.
-    if (this.#state.status !== 'open') return
+    if (this.state.status !== 'open') return
     this.#opening?.resolve()
     this.#opening = undefined
     line.session.welcomed(line, welcome)
-    this.#countsAtOpen = this.#counts
+    this.#backoff.opened(this.#count)
     for (const leaving of this.#leaving) this.#move(leaving)
     this.#renewal.stand(welcome.expiresInMs)
   }
@@ -319,18 +279,19 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     }
     this.#line = undefined
     this.#whenClosed?.()
-    if (this.#state.status === 'closed') return
+    if (this.state.status === 'closed') return
     const wasOpen = line.welcomeMessage !== undefined
     if (!wasOpen && !isLost && isRefusal(code)) session.refused(line)
     const { kind, words } = closingOf(code, reason, isLost)
     session.detach()
     if (kind === 'broken' || code === closeCode.sequenceBroken) session.discard()
     // A server that restarts in order is no failure of the line.
-    if (wasOpen && (code === closeCode.serviceRestart || this.#wasWorthIt())) this.#backoff.attempt = this.#broken = 0
-    this.#code = code
+    if (wasOpen && (code === closeCode.serviceRestart || this.#backoff.wasWorthIt(this.#count)))
+      this.#backoff.attempt = this.#broken = 0
+    this.#status.code = code
     this.#broken = kind === 'broken' ? this.#broken + 1 : 0
     if (kind === 'final' || this.#broken >= 3) return this.#finish(finalError(code, words), words)
-    if (code === closeCode.unauthenticated) return this.#askAgain(words)
+    if (code === closeCode.unauthenticated && !this.#credentials.refuse()) return this.#refused(words)
     const delayMs = this.#backoff.next()
     if (kind === 'spread' && wasOpen) this.#later(words, Math.max(delayMs, Math.random() * this.#spreadMs))
     else this.#later(words, delayMs)
@@ -345,7 +306,7 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     this.#leaving.add(line)
     line.session.isLeaving = true
     this.#session = this.#newSession(false)
-    this.#code = closeCode.leaving
+    this.#status.code = closeCode.leaving
     this.#later(closingOf(closeCode.leaving, '', false).words, Math.random() * spreadMs)
     if (line.session.written.size === 0) this.emptied(line.session)
   }
@@ -357,16 +318,8 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     }
   }
 
-  /** The line lived long enough, or brought something across; but not by coming and going all the time. */
-  #wasWorthIt(): boolean {
-    const now = performance.now()
-    if (now - this.#openedAt >= healthyMs) return true
-    this.#tries = this.#tries.filter((at) => now - at < leakyMs)
-    this.#tries.push(now)
-    return this.#counts > this.#countsAtOpen && this.#tries.length <= maxTries
-  }
-
-  get #counts(): number {
+  /** Rises with what comes across, either way. */
+  get #count(): number {
     const { received, sent, unacknowledged } = this.#session.sequence
     return received + sent - unacknowledged
   }
@@ -399,63 +352,40 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     for (const line of this.#leaving) if (line.session === session) line.close(closeCode.done, '')
   }
 
-  /** Refused credentials: worth another try only if there are others. */
-  #askAgain(words: string): void {
-    if (!this.isRenewable || this.#refusedParams !== undefined)
-      return this.#finish(finalError(closeCode.unauthenticated, words), words)
-    this.#refusedParams = JSON.stringify(this.#params)
-    this.#later(words, this.#backoff.next())
+  /** Refused credentials, and no others to be had. */
+  #refused(words: string): void {
+    this.#finish(finalError(closeCode.unauthenticated, words), words)
   }
 
   // ── State ──────────────────────────────────────────────────────────────────
 
   #later(reason: string, delayMs: number): void {
     this.#retry = setTimeout(() => this.#try(), delayMs)
-    this.#words = reason
-    this.#change('waiting', Date.now() + delayMs)
+    this.#status.words = reason
+    this.#status.change('waiting', this.#backoff.attempt, Date.now() + delayMs)
     this.#renewal.stop(() => this.#whenOpen())
   }
 
   /** Ends everything; nothing is tried until `connect()`. */
   #finish(error: RpcError, reason: string): void {
-    this.#words = reason
+    this.#status.words = reason
     this.#attempt++
     clearTimeout(this.#retry)
     this.#undoWake?.()
     this.#undoWake = undefined
     this.refusal = error
-    this.#refusedParams = undefined
+    this.#credentials.reset()
     this.#broken = 0
     this.#backoff.attempt = 0
-    this.#principal = undefined
     const opening = this.#opening
     this.#opening = undefined
-    this.#change('closed')
+    this.#status.change('closed')
     opening?.reject(error)
     this.#renewal.stop(() => Promise.reject(error))
     this.#calls.failAll((call) => call.failure(error.code, error.message))
     this.#calls.leave(this.#session)
     this.#session = this.#newSession(true)
   }
-
-  #change(status: ConnectionState['status'], nextAttemptAt?: number): void {
-    this.#state = Object.freeze({
-      status,
-      attempt: status === 'open' ? 0 : this.#backoff.attempt,
-      nextAttemptAt,
-      reason: this.#words ? this.#words + comesNext[status] : undefined,
-      code: status === 'open' || status === 'idle' ? undefined : this.#code,
-    })
-    this.#emitter.emit('change', this.#state)
-  }
-}
-
-/** Rejects what takes longer; what comes after that is not heard. */
-function within<Value>(timeoutMs: number, value: Promise<Value>): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`url or params gave nothing in ${timeoutMs} ms`)), timeoutMs)
-    value.then(resolve, reject).finally(() => clearTimeout(timer))
-  })
 }
 
 /** 128 random bits, base64url: the session's name can't be guessed. */
