@@ -97,6 +97,7 @@ export class Calls implements CallHost {
   /** `tell`: its server doesn't know yet that it goes elsewhere. */
   reopen(call: ClientCall, tell = false): void {
     for (const session of this.#sessions) session.settled(call, tell)
+    if (this.#waiting.delete(call)) this.#waitingLength -= call.size
     call.id = 0
     call.firstLine = undefined
     this.#wait(call)

@@ -81,7 +81,8 @@ export function closingOf(code: number, reason: string, isLost: boolean): Closin
 }
 
 /** True for a code that a server sends on purpose: before `welcome` it means that no call was worked off. */
-export const isRefusal = (code: number): boolean => code >= 4000 || code === closeCode.tryAgainLater
+export const isRefusal = (code: number): boolean =>
+  code >= 4000 || code === closeCode.tryAgainLater || code === closeCode.serviceRestart
 
 /** What calls end with when a refusal is final. */
 export function finalError(code: number, words: string): RpcError {

@@ -231,8 +231,8 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     return true
   }
 
-  authenticated(answer: Authenticated): void {
-    this.#renewal.answered(answer)
+  authenticated(line: Line, answer: Authenticated): void {
+    if (line === this.#line) this.#renewal.answered(answer)
   }
 
   readonly #release = (): void => {
@@ -266,7 +266,7 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     this.#opening?.resolve()
     this.#opening = undefined
     line.session.welcomed(line, welcome)
-    this.#backoff.opened(this.#count)
+    this.#backoff.opened(line.session.count)
     for (const leaving of this.#leaving) this.#move(leaving)
     this.#renewal.stand(welcome.expiresInMs)
   }
@@ -283,10 +283,11 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     const wasOpen = line.welcomeMessage !== undefined
     if (!wasOpen && !isLost && isRefusal(code)) session.refused(line)
     const { kind, words } = closingOf(code, reason, isLost)
+    const { count } = session
     session.detach()
     if (kind === 'broken' || code === closeCode.sequenceBroken) session.discard()
     // A server that restarts in order is no failure of the line.
-    if (wasOpen && (code === closeCode.serviceRestart || this.#backoff.wasWorthIt(this.#count)))
+    if (wasOpen && (code === closeCode.serviceRestart || this.#backoff.wasWorthIt(count)))
       this.#backoff.attempt = this.#broken = 0
     this.#status.code = code
     this.#broken = kind === 'broken' ? this.#broken + 1 : 0
@@ -316,12 +317,6 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     for (const call of session.streams.values()) {
       if (call.subscription?.lastEventId !== undefined) this.#calls.reopen(call, true)
     }
-  }
-
-  /** Rises with what comes across, either way. */
-  get #count(): number {
-    const { received, sent, unacknowledged } = this.#session.sequence
-    return received + sent - unacknowledged
   }
 
   // ── Sessions ───────────────────────────────────────────────────────────────

@@ -4,6 +4,7 @@ import { closeCode, cutReason, subprotocol } from '../protocol/close.ts'
 import { unreference } from '../protocol/deadlines.ts'
 import { FrameRefusal, parseFrame, readFrame, refuse } from '../protocol/decode.ts'
 import {
+  type Authenticated,
   encodeAuthenticate,
   encodeHello,
   encodePing,
@@ -18,7 +19,8 @@ import type { ClientSocket, Platform } from './platform.ts'
 import type { ClientSession, SessionLine } from './session.ts'
 
 /** What a line tells the client of its life. */
-export interface LineHost extends Pick<ClientControl, 'authenticated'> {
+export interface LineHost {
+  authenticated(line: Line, answer: Authenticated): void
   /** The socket is open. */
   hello(line: Line): Hello
   welcomed(line: Line, welcome: Welcome): void
@@ -42,6 +44,8 @@ export class Line implements ClientControl, SessionLine {
   readonly #host: LineHost
   readonly #socket: ClientSocket
   #isOver = false
+  /** Closed by this end: what comes until the other end has answered is for nobody. */
+  #isClosing = false
   #receivedAt = performance.now()
   /** Since when the server owes a sign of life. */
   #silentSince: number | undefined
@@ -83,6 +87,7 @@ export class Line implements ClientControl, SessionLine {
   close(code: number, reason: string): void {
     if (this.#isOver) return
     this.session.flush()
+    this.#isClosing = true
     this.#socket.close(code, cutReason(reason))
   }
 
@@ -121,7 +126,7 @@ export class Line implements ClientControl, SessionLine {
     this.#host.goaway(this, drainMs, reason, spreadMs)
   }
 
-  authenticated: ClientControl['authenticated'] = (answer) => this.#host.authenticated(answer)
+  authenticated: ClientControl['authenticated'] = (answer) => this.#host.authenticated(this, answer)
 
   // ── The socket ─────────────────────────────────────────────────────────────
 
@@ -132,7 +137,7 @@ export class Line implements ClientControl, SessionLine {
   }
 
   #text(text: string): void {
-    if (this.#isOver) return
+    if (this.#isOver || this.#isClosing) return
     this.#receivedAt = performance.now()
     if (this.#probedAt !== undefined) this.roundTripMs = this.#receivedAt - this.#probedAt
     this.#silentSince = this.#probedAt = undefined

@@ -65,7 +65,7 @@ export class ClientSession implements OutboxHost, ClientCalls {
   /** Settled while nothing could be said, and those of them that the last `hello` has named. */
   #settled = new Set<number>()
   #named = new Set<number>()
-  /** Frames the server had when copies were last replayed; a second break without one more is one too many. */
+  /** What had come across when copies were last replayed; a second break without any more is one too many. */
   #replayedAt: number | undefined
   #strikes = 0
 
@@ -77,6 +77,12 @@ export class ClientSession implements OutboxHost, ClientCalls {
 
   get line(): SessionLine | undefined {
     return this.#line
+  }
+
+  /** Rises with what comes across, either way. */
+  get count(): number {
+    const { received, sent, unacknowledged } = this.sequence
+    return received + sent - unacknowledged
   }
 
   /** Written and not answered. */
@@ -123,7 +129,7 @@ export class ClientSession implements OutboxHost, ClientCalls {
     const { sequence } = this
     if (!sequence.covers(received)) throw sequenceBroken(sequence.sent, received)
     sequence.acknowledge(received)
-    this.#replayedAt = sequence.copies.length ? received : undefined
+    this.#replayedAt = sequence.copies.length ? this.count : undefined
     for (const copy of sequence.copies) line.write(copy)
     for (const id of this.#settled) this.#outbox.push(encodeCancel(id))
     this.#settled.clear()
@@ -144,8 +150,7 @@ export class ClientSession implements OutboxHost, ClientCalls {
     this.room = 0
     for (const id of this.#named) this.#settled.add(id)
     if (this.#replayedAt !== undefined) {
-      const acknowledged = sequence.sent - sequence.unacknowledged
-      this.#strikes = acknowledged > this.#replayedAt ? 0 : this.#strikes + 1
+      this.#strikes = this.count > this.#replayedAt ? 0 : this.#strikes + 1
       this.#replayedAt = undefined
     }
     if (!sequence.keeps || this.#strikes >= 2) this.discard()
@@ -207,8 +212,12 @@ export class ClientSession implements OutboxHost, ClientCalls {
 
   error: ClientCalls['error'] = (id, code, ...rest) => {
     const call = this.written.get(id)
-    if (call && code === 'SHUTTING_DOWN' && this.isLeaving) this.#host.turnedAway(call)
-    else call?.error(code, ...rest)
+    if (!call) return
+    if (code !== 'SHUTTING_DOWN' || !this.isLeaving) return call.error(code, ...rest)
+    if (rest[1].delivery === 'not-run') return this.#host.turnedAway(call)
+    // It was written to another server before this one: that is still not known to have run.
+    this.settled(call, false)
+    this.#host.lost([call])
   }
 
   accept(id: number, stream: number, position: string | undefined): void {

@@ -27,7 +27,19 @@ export const closeCode = {
 } as const
 
 /** After these codes, whoever closed with them, a session is over: done, restarted, or with something wrong in it. */
-const ending = new Set<number>([1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011, 1012, closeCode.sequenceBroken])
+const ending = new Set<number>([
+  1000,
+  1001,
+  1002,
+  1003,
+  1007,
+  1008,
+  1009,
+  1011,
+  1012,
+  closeCode.rateLimited,
+  closeCode.sequenceBroken,
+])
 
 /** False when nobody comes back for a session after a close with this code (PROTOCOL.md section 11). */
 export const keepsSession = (code: number): boolean => !ending.has(code) && !(code >= 4000 && code < 4100)

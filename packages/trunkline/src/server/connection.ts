@@ -168,7 +168,7 @@ export class ServerConnection implements ServerControl, SocketEvents, SessionLin
 
   admit(hello: ReadHello, principal: Principal, held: readonly string[]): void {
     if (this.#isClosed) return
-    this.#core.enter(this, hello, principal, held.length > 0)
+    this.#core.enter(this, hello, principal, held)
     const now = performance.now()
     for (const frame of held) this.#take(frame, now)
   }
@@ -246,7 +246,7 @@ export class ServerConnection implements ServerControl, SocketEvents, SessionLin
       this.#session?.end()
       return this.shut(closeCode.expired, 'the credentials are those of another principal')
     }
-    const refusal = this.#core.refusalFor(principal, this)
+    const refusal = this.#core.refusalFor(principal, this.#session)
     if (refusal) return this.shut(refusal.code, refusal.reason)
     this.#expiresAt = principal.expiresAt
     this.#session?.calls.renew(principal.context)

@@ -5,7 +5,8 @@ import { closeCode } from '../protocol/close.ts'
 interface Drained {
   /** Over how long clients spread their return, in ms. */
   readonly spreadMs: number
-  stats(): { readonly calls: number; readonly streams: number }
+  /** Of clients that are here: who is lost can't come back to a server that takes nobody. */
+  load(): { readonly calls: number; readonly streams: number }
 }
 
 interface Leaving {
@@ -24,9 +25,9 @@ export async function drain(server: Drained, connections: Iterable<Leaving>, dra
   const until = performance.now() + drainMs
   const { spreadMs } = server
   for (const connection of connections) connection.sendGoaway(drainMs, spreadMs)
-  await waitWhile(() => server.stats().calls > 0, until)
+  await waitWhile(() => server.load().calls > 0, until)
   // Who has another server to go to takes its streams there; who hasn't is not waited for.
-  await waitWhile(() => server.stats().streams > 0, Math.min(until, performance.now() + spreadMs + moveMs))
+  await waitWhile(() => server.load().streams > 0, Math.min(until, performance.now() + spreadMs + moveMs))
   await closeAll([...connections], Math.min(spreadMs, until - performance.now()))
 }
 

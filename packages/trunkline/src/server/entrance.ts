@@ -12,8 +12,8 @@ export interface Visitor {
   readonly connection: ServerConnection
   readonly hello: ReadHello
   readonly principal: Principal
-  /** Frames came behind `hello`, which only a new session may have. */
-  readonly hasFlight: boolean
+  /** Frames that came behind `hello`, which only a new session may have. */
+  readonly held: readonly string[]
 }
 
 /**
@@ -21,23 +21,30 @@ export interface Visitor {
  * @param isAsked `reauthorize` has been asked about the session's streams
  */
 export function enter(core: ServerCore, visitor: Visitor, isAsked = false): void {
-  const { connection, hello, principal } = visitor
-  const known = hello.features.includes('resume') ? core.sessions.find(principal.name, hello.session) : undefined
-  const refusal = core.refusalFor(principal, known?.line)
+  const { connection, hello, principal, held } = visitor
+  if (core.isDraining) return connection.shut(closeCode.serviceRestart, 'the server is shutting down')
+  const known = hello.features.includes('resume') ? find(core, visitor) : undefined
+  const refusal = core.refusalFor(principal, known)
   if (refusal) return connection.shut(refusal.code, refusal.reason)
   if (!known) return begin(core, visitor)
   if (hello.attempt <= known.attempt) return connection.shut(closeCode.replaced, 'a later attempt was here before')
-  if (hello.since !== known.since) {
+  if (hello.since !== known.since || (!isAsked && known.isStuck(hello.received))) {
     known.end()
     return begin(core, visitor)
   }
   if (!known.sequence.covers(hello.received))
     return connection.shut(closeCode.sequenceBroken, `${hello.received} frames received, which does not fit`)
-  if (visitor.hasFlight)
+  if (held.length > 0)
     return connection.shut(closeCode.badMessage, 'calls before the welcome of a session that goes on')
   if (!isAsked && core.settings.reauthorize) return void ask(core, visitor, known)
   known.calls.context = principal.context
   resume(core, visitor, known)
+}
+
+/** The session it names, with everything said that it has to say: that may have been too much to keep. */
+function find(core: ServerCore, { hello, principal }: Visitor): ServerSession | undefined {
+  core.sessions.find(principal.name, hello.session)?.flush()
+  return core.sessions.find(principal.name, hello.session)
 }
 
 function begin(core: ServerCore, { connection, hello, principal }: Visitor): void {

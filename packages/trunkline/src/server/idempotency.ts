@@ -2,7 +2,7 @@
 // Does not know sessions, and not what an answer says.
 
 import { mistake } from '../contract/mistake.ts'
-import type { ServerCall } from './call.ts'
+import { isPromiseLike, type ServerCall } from './call.ts'
 
 /** Keeps answers of idempotent mutations. Another process with the same store gives them too; without one, another process runs the call again. */
 export interface ResultStore {
@@ -22,6 +22,9 @@ export interface MemoryResultStoreOptions {
   /** Text of one principal's answers, in UTF-16 units; the oldest go. @default 262_144 */
   length?: number
 }
+
+/** Principals of one process whose answers are kept: with the usual 256 KiB each, what a large process has at once. */
+const maxPrincipals = 10_000
 
 interface Kept {
   readonly answer: string
@@ -57,7 +60,10 @@ export function memoryResultStore(options: MemoryResultStoreOptions = {}): Resul
       const now = performance.now()
       if (now - sweptAt >= maxAgeMs / 4) sweep(now)
       const answers = kept.get(principal) ?? new Map<string, Kept>()
+      // The one who asked last is the last to go.
+      kept.delete(principal)
       kept.set(principal, answers)
+      if (kept.size > maxPrincipals) kept.delete(kept.keys().next().value as string)
       answers.delete(key)
       answers.set(key, { answer, until: now + maxAgeMs })
       let total = 0
@@ -88,41 +94,39 @@ export class Idempotency {
 
   /** Answers `call` with what is kept, has it wait for one that runs, or runs it. */
   run(call: ServerCall, principal: string, key: string, start: () => void): void {
-    const name = `${key} ${principal}`
+    const name = JSON.stringify([principal, key])
+    call.restart = start
     const others = this.#running.get(name)
     if (others) {
       others.push(call)
+      call.join()
       call.whenOver = () => this.#abandoned(name, call)
-      call.restart = start
       return
     }
     this.#running.set(name, [call])
-    call.restart = start
     call.whenOver = (answer) => this.#over(name, principal, key, call, answer)
-    this.#find(principal, key, (answer) => {
+    const begin = (answer: unknown): void => {
       if (call.isOver) return
-      if (answer === undefined) start()
-      else call.answerAs(answer)
-    })
+      if (typeof answer === 'string') call.answerAs(answer)
+      else start()
+    }
+    const failed = (error: unknown): void => {
+      // A store that is down must not stop what it only makes safer.
+      this.#report(error)
+      begin(undefined)
+    }
+    let kept: unknown
+    try {
+      kept = this.#store.get(principal, key)
+    } catch (error) {
+      return failed(error)
+    }
+    if (isPromiseLike(kept)) kept.then(begin, failed)
+    else begin(kept)
   }
 
   forget(principal: string): void {
     this.#try(() => this.#store.delete(principal))
-  }
-
-  #find(principal: string, key: string, then: (answer: string | undefined) => void): void {
-    const failed = (error: unknown): void => {
-      // A store that is down must not stop what it only makes safer.
-      this.#report(error)
-      then(undefined)
-    }
-    try {
-      const answer = this.#store.get(principal, key)
-      if (typeof answer === 'object') answer.then(then, failed)
-      else then(answer)
-    } catch (error) {
-      failed(error)
-    }
   }
 
   /** The call that ran is over: with an answer that all get, or without one, so that the next has to run. */

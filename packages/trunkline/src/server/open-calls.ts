@@ -1,7 +1,9 @@
 // What a client has going at the server: its calls and streams, by id. Lives as long as the session, whose socket may come and go.
 // Does not read frames and does not know the socket.
+
+import { closeCode } from '../protocol/close.ts'
 import { Deadlines } from '../protocol/deadlines.ts'
-import { refuse } from '../protocol/decode.ts'
+import { FrameRefusal, refuse } from '../protocol/decode.ts'
 import { isRpcError, type RpcError } from '../protocol/error.ts'
 import { type CreditPair, encodeAccept, encodeError, OPEN, type OpenOptions } from '../protocol/messages.ts'
 import type { ReadHello, ServerCalls } from '../protocol/read-at-server.ts'
@@ -27,6 +29,9 @@ export interface OpenCallsHost {
   /** Behind `send` in a batch, and in order among each other. */
   sendStream(message: string): void
 }
+
+/** Twice the calls and streams a client may have by default. */
+const maxSettledAhead = 4_096
 
 export class OpenCalls implements CallHost, StreamHost, ServerCalls {
   context: unknown
@@ -90,17 +95,15 @@ export class OpenCalls implements CallHost, StreamHost, ServerCalls {
     else if (this.#calls.has(id) || this.#streams.has(id)) throw refuse(OPEN, `id ${id} is open already`)
     if (this.#settledAhead.delete(id)) return
     const operation = this.#core.operations.get(path)
-    const waitMs = this.#rate?.take(operation?.procedure.cost ?? 1, now) ?? 0
-    if (waitMs > 0) return this.#turnAway(id, refusal.rateLimited(path, waitMs), operation)
-    if (!operation) return this.#turnAway(id, refusal.notFound(path), undefined)
-    const full = this.#refusalFor(operation)
-    if (full) return this.#turnAway(id, full, operation)
-    if (options.repeat && !isRepeatable(operation)) return this.#turnAwayRepeat(id)
+    // Before any other refusal: whether it has run is not known, and none of them may say that it has not.
+    if (operation && options.repeat && !isRepeatable(operation)) return this.#turnAwayRepeat(id)
+    const refused = this.#refusalFor(path, operation, now)
+    if (refused || !operation) return this.#turnAway(id, refused ?? refusal.notFound(path), operation, options)
     let decoded = input
     try {
       if (rich !== undefined) decoded = decodeValue(input, rich)
     } catch (error) {
-      return this.#turnAway(id, refusal.unreadable(error as Error), operation)
+      return this.#turnAway(id, refusal.unreadable(error as Error), operation, options)
     }
     const limitMs = Math.min(options.timeoutMs ?? this.#usualMs, this.#core.settings.limits.timeoutMs)
     const call = new ServerCall(this, id, operation, options, now + limitMs)
@@ -127,8 +130,9 @@ export class OpenCalls implements CallHost, StreamHost, ServerCalls {
   /** Calls that the client has settled while it could not say so. */
   settled(ids: readonly number[]): void {
     for (const id of ids) {
-      if (id > this.#lastId) this.#settledAhead.add(id)
-      else this.cancel(id)
+      if (id <= this.#lastId) this.cancel(id)
+      // An honest client has no more calls than it may have open; what a hostile one names is not remembered.
+      else if (this.#settledAhead.size < maxSettledAhead) this.#settledAhead.add(id)
     }
   }
 
@@ -214,11 +218,15 @@ export class OpenCalls implements CallHost, StreamHost, ServerCalls {
     const { operation, input } = stream.call
     const { path, procedure } = operation
     stream.hold()
-    // Nobody is let through because the question took too long.
-    const timer = setTimeout(() => stream.refuse(refusal.notAllowed(path)), authTimeoutMs)
+    const { kind, meta } = procedure
+    let timer: ReturnType<typeof setTimeout> | undefined
     try {
-      const { kind, meta } = procedure
-      if (await reauthorize({ path, kind, meta, input }, this.context)) stream.release()
+      // Nobody is let through because the question took too long.
+      const tooLong = new Promise<boolean>((resolve) => {
+        timer = setTimeout(() => resolve(false), authTimeoutMs)
+      })
+      const isAllowed = await Promise.race([reauthorize({ path, kind, meta, input }, this.context), tooLong])
+      if (isAllowed) stream.release()
       else stream.refuse(refusal.notAllowed(path))
     } catch (error) {
       if (!isRpcError(error)) this.report(error, operation)
@@ -232,7 +240,10 @@ export class OpenCalls implements CallHost, StreamHost, ServerCalls {
     if (this.#calls.delete(call.id) && isStream(call.operation)) this.#opening--
   }
 
-  #refusalFor(operation: Operation): RpcError | undefined {
+  #refusalFor(path: string, operation: Operation | undefined, now: number): RpcError | undefined {
+    const waitMs = this.#rate?.take(operation?.procedure.cost ?? 1, now) ?? 0
+    if (waitMs > 0) return refusal.rateLimited(path, waitMs)
+    if (!operation) return undefined
     if (this.#core.isDraining) return refusal.shuttingDown()
     const { calls, streams } = this.#core.settings.limits
     if (this.#calls.size >= calls) return refusal.tooManyCalls(calls)
@@ -240,12 +251,14 @@ export class OpenCalls implements CallHost, StreamHost, ServerCalls {
     return undefined
   }
 
-  /** Refuses a call that has not run. */
-  #turnAway(id: number, error: RpcError, operation: Operation | undefined): void {
+  /** Refuses a call that has not run; of a repeat only this time is known. */
+  #turnAway(id: number, error: RpcError, operation: Operation | undefined, { repeat }: OpenOptions): void {
     const failure = describeFailure(error, operation, false)
     // Only errors of a contract have data that is checked, and this is none.
     if (failure instanceof Promise) return
-    this.#host.send(encodeError(id, failure, operation !== undefined && isStream(operation)))
+    const delivery = repeat ? 'unknown' : failure.delivery
+    this.#host.send(encodeError(id, { ...failure, delivery }, operation !== undefined && isStream(operation)))
+    if (this.#rate?.isAbused) throw new FrameRefusal(closeCode.rateLimited, 'calls went on after RATE_LIMITED')
   }
 
   #turnAwayRepeat(id: number): void {

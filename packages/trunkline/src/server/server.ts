@@ -1,4 +1,5 @@
 // A server's life: its connections, their clock, its end. Accepts sockets from an adapter; knows no HTTP and no runtime.
+import { mistake } from '../contract/mistake.ts'
 import { closeCode } from '../protocol/close.ts'
 import type { Welcome } from '../protocol/messages.ts'
 import { joinBatch, type Outbox } from '../protocol/outbox.ts'
@@ -16,7 +17,7 @@ import { compileApp, type Operation } from './operation.ts'
 import { resolveOptions, type ServerOptions, type ServerSettings } from './options.ts'
 import { randomId } from './random-id.ts'
 import { Revocations } from './revocations.ts'
-import type { ServerSession, SessionLine } from './session.ts'
+import type { ServerSession } from './session.ts'
 import { Sessions } from './sessions.ts'
 import type { ServerSocket, SocketEvents, UpgradeRequest } from './socket.ts'
 
@@ -126,6 +127,7 @@ export class ServerCore implements Server {
   constructor(app: App, settings: ServerSettings) {
     this.settings = settings
     this.operations = compileApp(app, settings)
+    requireAffordable(this.operations, settings)
     this.sessions = new Sessions(settings.resume)
     this.idempotency = new Idempotency(settings.resultStore, (error) => this.report(error))
     this.#revocations = new Revocations(settings.authTimeoutMs)
@@ -176,7 +178,7 @@ export class ServerCore implements Server {
   disconnect({ where, reason }: DisconnectOptions): number {
     let count = 0
     for (const session of [...this.sessions]) {
-      if (!session.line || !where(session, session.calls.context)) continue
+      if (!where(session, session.calls.context)) continue
       this.disconnectSession(session, reason)
       count++
     }
@@ -218,20 +220,30 @@ export class ServerCore implements Server {
     this.#heartbeat.stop()
   }
 
+  load(): { calls: number; streams: number } {
+    const load = { calls: 0, streams: 0 }
+    for (const { line, calls } of this.sessions) {
+      if (!line) continue
+      load.calls += calls.openCalls
+      load.streams += calls.openStreams
+    }
+    return load
+  }
+
   // ── For connections ────────────────────────────────────────────────────────
 
   /** Gives a connection that has authenticated its session, or closes it. */
-  enter(connection: ServerConnection, hello: ReadHello, principal: Principal, hasFlight: boolean): void {
-    enter(this, { connection, hello, principal, hasFlight })
+  enter(connection: ServerConnection, hello: ReadHello, principal: Principal, held: readonly string[]): void {
+    enter(this, { connection, hello, principal, held })
   }
 
-  /** Why somebody who has passed may not stay all the same; `present`: the socket it has already. */
-  refusalFor({ name, askedAt }: Principal, present?: SessionLine): { code: number; reason: string } | undefined {
+  /** Why somebody who has passed may not stay all the same; `present`: the session it has already. */
+  refusalFor({ name, askedAt }: Principal, present?: ServerSession): { code: number; reason: string } | undefined {
     if (name === undefined) return undefined
     if (this.#revocations.has(name, askedAt)) return { code: closeCode.forbidden, reason: 'the access was revoked' }
     const most = this.settings.limits.connectionsPerPrincipal
-    const others = this.sessions.of(name).filter(({ line }) => line !== undefined && line !== present)
-    if (others.length < most) return undefined
+    const others = this.sessions.attachedOf(name) - (present?.line ? 1 : 0)
+    if (others < most) return undefined
     return { code: closeCode.tooManyConnections, reason: `${most} connections of this principal are open already` }
   }
 
@@ -348,5 +360,17 @@ export class ServerCore implements Server {
     const dirty = this.#dirty
     this.#dirty = []
     for (const outbox of dirty) outbox.flush()
+  }
+}
+
+/** A call that costs more than anybody can save could never run. */
+function requireAffordable(operations: ReadonlyMap<string, Operation>, { rateLimit }: ServerSettings): void {
+  if (!rateLimit) return
+  for (const { path, procedure } of operations.values()) {
+    if (procedure.cost <= rateLimit.burst) continue
+    throw mistake(
+      `${path}: its cost of ${procedure.cost} is above options.rateLimit.burst, ${rateLimit.burst}`,
+      'server',
+    )
   }
 }

@@ -45,12 +45,15 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Co
   readonly #outbox: Outbox
   readonly #backlog: Backlog
   #line: SessionLine | undefined
+  /** What had come across, either way, when the client last came back, and how often in a row that was no more. */
+  #progress = -1
+  #strikes = 0
 
   constructor(core: ServerCore, id: string, hello: ReadHello, principal: Principal) {
     this.#core = core
     this.id = id
     this.name = hello.session
-    this.since = hello.since
+    this.since = hello.attempt
     this.attempt = hello.attempt
     this.principal = principal.name
     this.sequence.keeps = core.settings.resume !== undefined && hello.features.includes('resume')
@@ -80,10 +83,21 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Co
     line.write(encodeWelcome(welcome))
   }
 
+  /**
+   * True when a client comes back for what it was sent twice before and has never received, while nothing else came across:
+   * something in it breaks the line, and would break it again.
+   */
+  isStuck(received: number): boolean {
+    const progress = received + this.sequence.received
+    const waits = received < this.sequence.sent
+    this.#strikes = waits && progress === this.#progress ? this.#strikes + 1 : 0
+    this.#progress = progress
+    return this.#strikes >= 2
+  }
+
   /** A later socket takes over: in one turn, so that nothing comes between what was counted and what is said. */
   resume(line: SessionLine, hello: ReadHello, welcome: Welcome): void {
     this.#line?.replaced()
-    this.#outbox.flush()
     this.#line = line
     this.attempt = hello.attempt
     this.detachedAt = undefined
@@ -104,6 +118,7 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Co
     // What was said before and is not encoded yet belongs to the copies.
     this.#outbox.flush()
     this.#line = undefined
+    if (this.sequence.length > this.#maxLength) return this.end()
     this.detachedAt = performance.now()
     this.#core.detached(this)
   }
@@ -186,7 +201,7 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Co
   write(text: string, counted: boolean): void {
     const { sequence } = this
     if (counted) sequence.add(text)
-    if (this.#line) this.#line.write(text)
+    this.#line?.write(text)
     if (sequence.length > this.#maxLength) this.#overflow()
   }
 

@@ -6,12 +6,18 @@ import type { ServerSession } from './session.ts'
 /** How often what is kept too long is looked for. */
 const sweepMs = 1_000
 
+/** The sessions of one principal; those without a socket in the order of their loss. */
+interface Group {
+  readonly all: Set<ServerSession>
+  readonly detached: Set<ServerSession>
+}
+
 export class Sessions {
   readonly #settings: ResumeSettings | undefined
   readonly #all = new Set<ServerSession>()
   /** Those that can be resumed. */
   readonly #byKey = new Map<string, ServerSession>()
-  readonly #byPrincipal = new Map<string, Set<ServerSession>>()
+  readonly #byPrincipal = new Map<string, Group>()
   /** Without a socket, the longest first. */
   readonly #detached = new Set<ServerSession>()
   #timer: ReturnType<typeof setInterval> | undefined
@@ -41,50 +47,55 @@ export class Sessions {
     this.#all.add(session)
     if (session.sequence.keeps) this.#byKey.set(keyOf(principal, name), session)
     if (principal === undefined) return
-    const others = this.#byPrincipal.get(principal)
-    if (others) others.add(session)
-    else this.#byPrincipal.set(principal, new Set([session]))
+    const group = this.#byPrincipal.get(principal)
+    if (group) group.all.add(session)
+    else this.#byPrincipal.set(principal, { all: new Set([session]), detached: new Set() })
   }
 
   delete(session: ServerSession): void {
     const { principal, name } = session
     const key = keyOf(principal, name)
+    this.attached(session)
     this.#all.delete(session)
     if (this.#byKey.get(key) === session) this.#byKey.delete(key)
-    this.attached(session)
-    const others = principal === undefined ? undefined : this.#byPrincipal.get(principal)
-    if (others?.delete(session) && others.size === 0) this.#byPrincipal.delete(principal as string)
+    const group = this.#groupOf(session)
+    if (group?.all.delete(session) && group.all.size === 0) this.#byPrincipal.delete(principal as string)
   }
 
   of(principal: string): readonly ServerSession[] {
-    return [...(this.#byPrincipal.get(principal) ?? [])]
+    return [...(this.#byPrincipal.get(principal)?.all ?? [])]
+  }
+
+  /** How many of a principal have a socket. */
+  attachedOf(principal: string): number {
+    const group = this.#byPrincipal.get(principal)
+    return group ? group.all.size - group.detached.size : 0
   }
 
   /** Its socket is lost; the oldest make room when there are too many. */
   detached(session: ServerSession): void {
     if (!this.#settings) return
-    this.#detached.add(session)
     const { perPrincipal, sessions } = this.#settings
-    if (session.principal !== undefined) {
-      // In the order of their making, which is near enough to that of their loss.
-      const lost = this.of(session.principal).filter(({ detachedAt }) => detachedAt !== undefined)
-      for (const one of lost.slice(0, Math.max(0, lost.length - perPrincipal))) one.end()
-    }
+    const group = this.#groupOf(session)
+    this.#detached.add(session)
+    group?.detached.add(session)
+    if (group && group.detached.size > perPrincipal) first(group.detached)?.end()
     if (this.#detached.size > sessions) first(this.#detached)?.end()
+    if (this.#detached.size === 0) return
     this.#timer ??= setInterval(() => this.#sweep(this.#settings as ResumeSettings), sweepMs)
     unreference(this.#timer)
   }
 
   /** It has a socket again, or has ended. */
   attached(session: ServerSession): void {
+    this.#groupOf(session)?.detached.delete(session)
     if (!this.#detached.delete(session) || this.#detached.size > 0) return
     clearInterval(this.#timer)
     this.#timer = undefined
   }
 
-  /** Ends all that wait for somebody. */
-  endDetached(): void {
-    for (const session of [...this.#detached]) session.end()
+  #groupOf({ principal }: ServerSession): Group | undefined {
+    return principal === undefined ? undefined : this.#byPrincipal.get(principal)
   }
 
   #sweep({ keepMs, totalBytes }: ResumeSettings): void {
