@@ -94,3 +94,7 @@ export const closedError = (code: BuiltinCode, message: string): RpcError =>
 
 /** An item that the server had no credit for. */
 export const overCredit = (): FrameRefusal => new FrameRefusal(closeCode.badMessage, 'item: beyond the credit')
+
+/** The same frames were replayed again and again, and none of them arrived. */
+export const stuck = (): FrameRefusal =>
+  new FrameRefusal(closeCode.sequenceBroken, 'the same frames were lost with three connections in a row')

@@ -50,7 +50,7 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Co
     this.#core = core
     this.id = id
     this.name = hello.session
-    this.since = hello.since
+    this.since = hello.attempt
     this.attempt = hello.attempt
     this.principal = principal.name
     this.sequence.keeps = core.settings.resume !== undefined && hello.features.includes('resume')
