@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { cutReason } from '../../packages/trunkline/src/protocol/close.ts'
-import { FrameRefusal, parseFrame, type ReadMessage, readFrame } from '../../packages/trunkline/src/protocol/decode.ts'
+import {
+  FrameRefusal,
+  parseFrame,
+  type ReadMessage,
+  readCounts,
+  readMessage,
+} from '../../packages/trunkline/src/protocol/decode.ts'
 import * as messages from '../../packages/trunkline/src/protocol/messages.ts'
 import { joinBatch, Outbox } from '../../packages/trunkline/src/protocol/outbox.ts'
 import * as atClient from '../../packages/trunkline/src/protocol/read-at-client.ts'
@@ -90,8 +96,15 @@ function decode(from: 'client' | 'server', text: string): { counted: boolean; re
   const { read, receiver } = collect()
   const frame = parseFrame(text)
   const at = from === 'client' ? atServer : atClient
-  if (frame.isControl) readFrame(frame, at.readControl as ReadMessage<Receiver>, receiver)
-  else readFrame(frame, at.readCall as ReadMessage<Receiver>, receiver)
+  const readOne = (frame.isControl ? at.readControl : at.readCall) as ReadMessage<Receiver>
+  frame.messages.forEach((message, index) => {
+    // The session takes the counts of a frame; for its calls an ack is nothing.
+    if (message === frame.ack) {
+      const [received, sent] = readCounts(messages.ACK, frame.ack as readonly unknown[])
+      read.push(['ack', { received, sent }])
+    }
+    readMessage(frame, index, readOne, receiver)
+  })
   return { counted: frame.isCounted, read }
 }
 
@@ -114,11 +127,13 @@ const encoders: Record<string, (fields: never) => string> = {
     messages.encodeAccept(id, stream, position),
   item: ({ stream, value, eventId }: { stream: number; value?: unknown; eventId?: string }) =>
     messages.encodeItem(stream, payload(value), eventId),
-  gap: ({ stream, reason }: { stream: number; reason: string }) => messages.encodeGap(stream, reason),
+  gap: ({ stream, reason, position }: { stream: number; reason: string; position?: string }) =>
+    messages.encodeGap(stream, reason, position),
   end: ({ id }: { id: number }) => messages.encodeEnd(id),
   credit: ({ id, items, bytes }: { id: number; items: number; bytes: number }) =>
     messages.encodeCredit(id, items, bytes),
   cancel: ({ id }: { id: number }) => messages.encodeCancel(id),
+  ack: ({ received, sent }: { received: number; sent: number }) => messages.encodeAck(received, sent),
   ping: ({ received, sent }: { received: number; sent: number }) => messages.encodePing(received, sent),
   pong: ({ received, sent }: { received: number; sent: number }) => messages.encodePong(received, sent),
   goaway: ({ drainMs, reason, spreadMs }: { drainMs: number; reason: string; spreadMs: number }) =>

@@ -95,3 +95,7 @@ export const closedError = (code: BuiltinCode, message: string): RpcError =>
 
 /** An item that the server had no credit for. */
 export const overCredit = (): FrameRefusal => new FrameRefusal(closeCode.badMessage, 'item: beyond the credit')
+
+/** The same frames were replayed again and again, and none of them arrived. */
+export const stuck = (): FrameRefusal =>
+  new FrameRefusal(closeCode.sequenceBroken, 'nothing came across with three connections in a row')

@@ -17,7 +17,7 @@ import { joinBatch, Outbox, type OutboxHost } from '../protocol/outbox.ts'
 import { type ClientCalls, readCall } from '../protocol/read-at-client.ts'
 import { Sequence } from '../protocol/sequence.ts'
 import type { ClientCall } from './call.ts'
-import { overCredit } from './closing.ts'
+import { overCredit, stuck } from './closing.ts'
 import { maxFirstFlight } from './options.ts'
 
 /** The socket, as its session sees it. */
@@ -40,6 +40,9 @@ export interface SessionHost {
 
 /** Copies of frames that no server in its right mind leaves unacknowledged, in UTF-16 units: then the session can't be resumed, and that is all. */
 const maxCopies = 16 * 1024 * 1024
+
+/** Breaks in a row, each behind the same replay. */
+const maxStrikes = 2
 
 export class ClientSession implements OutboxHost, ClientCalls {
   readonly sequence = new Sequence()
@@ -65,7 +68,7 @@ export class ClientSession implements OutboxHost, ClientCalls {
   /** Settled while nothing could be said, and those of them that the last `hello` has named. */
   #settled = new Set<number>()
   #named = new Set<number>()
-  /** What had come across when copies were last replayed; a second break without any more is one too many. */
+  /** What had come across when copies were last replayed, and how often in a row a break came before any more did. */
   #replayedAt: number | undefined
   #strikes = 0
 
@@ -129,7 +132,11 @@ export class ClientSession implements OutboxHost, ClientCalls {
     const { sequence } = this
     if (!sequence.covers(received)) throw sequenceBroken(sequence.sent, received)
     sequence.acknowledge(received)
-    this.#replayedAt = sequence.copies.length ? this.count : undefined
+    // Only the server can say what it had: frames that break each connection they are sent on are not sent for ever.
+    const progress = received + sequence.received
+    this.#strikes = progress === this.#replayedAt ? this.#strikes + 1 : 0
+    if (this.#strikes >= maxStrikes) throw stuck()
+    this.#replayedAt = sequence.unacknowledged > 0 ? progress : undefined
     for (const copy of sequence.copies) line.write(copy)
     for (const id of this.#settled) this.#outbox.push(encodeCancel(id))
     this.#settled.clear()
@@ -149,11 +156,7 @@ export class ClientSession implements OutboxHost, ClientCalls {
     this.#line = undefined
     this.room = 0
     for (const id of this.#named) this.#settled.add(id)
-    if (this.#replayedAt !== undefined) {
-      this.#strikes = this.count > this.#replayedAt ? 0 : this.#strikes + 1
-      this.#replayedAt = undefined
-    }
-    if (!sequence.keeps || this.#strikes >= 2) this.discard()
+    if (!sequence.keeps) this.discard()
   }
 
   /** Forgets it: nothing of it may ever be replayed. What was written and is not settled waits for another session. */
@@ -162,6 +165,7 @@ export class ClientSession implements OutboxHost, ClientCalls {
     this.sequence.keeps = this.#resume
     this.#since = undefined
     this.#mayFly = false
+    this.#replayedAt = undefined
     this.#strikes = 0
     this.#settled.clear()
     this.#outbox.clear()
