@@ -292,11 +292,11 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     this.#spreadMs = welcome.spreadMs
     this.#refusedParams = undefined
     this.#words = ''
-    if (welcome.session === 'resumed') this.#resumes++
     this.#change('open')
     this.#opening?.resolve()
     this.#opening = undefined
     line.session.welcomed(line, welcome)
+    if (welcome.session === 'resumed') this.#resumes++
     this.#countsAtOpen = this.#counts
     for (const leaving of this.#leaving) this.#move(leaving)
     this.#renewal.stand(welcome.expiresInMs)

@@ -66,8 +66,9 @@ export class Sessions {
     this.#detached.add(session)
     const { perPrincipal, sessions } = this.#settings
     if (session.principal !== undefined) {
-      // In the order of their making, which is near enough to that of their loss.
-      const lost = this.of(session.principal).filter(({ detachedAt }) => detachedAt !== undefined)
+      const lost = this.of(session.principal)
+        .filter(({ detachedAt }) => detachedAt !== undefined)
+        .sort((one, other) => (one.detachedAt as number) - (other.detachedAt as number))
       for (const one of lost.slice(0, Math.max(0, lost.length - perPrincipal))) one.end()
     }
     if (this.#detached.size > sessions) first(this.#detached)?.end()
