@@ -259,13 +259,13 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     if (this.#credentials.stand(welcome.principal))
       this.#calls.failAll((call) => call.failure('UNAUTHORIZED', 'This client is somebody else now'))
     this.#spreadMs = welcome.spreadMs
-    if (welcome.session === 'resumed') this.#resumes++
     this.#status.change('open')
     // A listener may have closed it.
     if (this.state.status !== 'open') return
     this.#opening?.resolve()
     this.#opening = undefined
     line.session.welcomed(line, welcome)
+    if (welcome.session === 'resumed') this.#resumes++
     this.#backoff.opened(line.session.count)
     for (const leaving of this.#leaving) this.#move(leaving)
     this.#renewal.stand(welcome.expiresInMs)
