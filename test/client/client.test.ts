@@ -36,7 +36,13 @@ describe('a client', () => {
   it('does not connect before the first call', async () => {
     const { api, connection } = pair.createClient()
     await vi.advanceTimersByTimeAsync(60_000)
-    expect(connection.state).toEqual({ status: 'idle', attempt: 0, nextAttemptAt: undefined, reason: undefined })
+    expect(connection.state).toEqual({
+      status: 'idle',
+      attempt: 0,
+      nextAttemptAt: undefined,
+      reason: undefined,
+      code: undefined,
+    })
     expect(pair.server.stats().connections).toBe(0)
     await api.echo(1)
     expect(connection.state.status).toBe('open')
@@ -96,7 +102,8 @@ describe('state', () => {
       status: 'waiting',
       attempt: 1,
       nextAttemptAt: Date.now() + 350,
-      reason: 'the connection was lost',
+      reason: 'the connection was lost; trying again soon',
+      code: 1006,
     })
   })
 
@@ -417,7 +424,7 @@ describe('a connection that is closed with', () => {
 
   it.each([
     [4001, 'UNAUTHORIZED'],
-    [4003, 'UNAUTHORIZED'],
+    [4003, 'FORBIDDEN'],
     [4006, 'CONNECTION_LOST'],
     [4011, 'CONNECTION_LOST'],
     [4050, 'CONNECTION_LOST'],

@@ -10,8 +10,9 @@ export interface ServerProcess {
   stop(): Promise<void>
 }
 
-export async function startServer(): Promise<ServerProcess> {
-  const child = fork(fileURLToPath(new URL('./server-process.ts', import.meta.url)), {
+/** @param limits `limits`: those of `offences.ts`, which are lower than usual */
+export async function startServer(limits = 'usual'): Promise<ServerProcess> {
+  const child = fork(fileURLToPath(new URL('./server-process.ts', import.meta.url)), [limits], {
     execArgv: ['--import', 'tsx', '--expose-gc'],
   })
   const [url] = (await once(child, 'message')) as [string]

@@ -99,7 +99,7 @@ describe('connection.close()', () => {
     ])
     await connection.close()
     await ended
-    expect(connection.state).toMatchObject({ status: 'closed', reason: 'closed by this client' })
+    expect(connection.state).toMatchObject({ status: 'closed', reason: 'closed by this client; connect() tries again' })
     const probe = connectClient()
     await probe.api.echo(1)
     expect(log).toEqual(['begin', 'abort'])

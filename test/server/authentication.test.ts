@@ -283,7 +283,7 @@ describe('a client', () => {
     for (const other of pair.server.connections) other.disconnect('banned')
     await settle()
     expect(connection.state).toMatchObject({ status: 'closed', reason: expect.stringContaining('banned') })
-    await expect(api.who()).rejects.toMatchObject({ code: 'UNAUTHORIZED', delivery: 'not-run' })
+    await expect(api.who()).rejects.toMatchObject({ code: 'FORBIDDEN', delivery: 'not-run' })
   })
 
   it('that meets a failure comes back and is let in later', async () => {

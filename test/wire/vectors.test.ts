@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { cutReason } from '../../packages/trunkline/src/protocol/close.ts'
-import { FrameRefusal, readFrame } from '../../packages/trunkline/src/protocol/decode.ts'
+import { FrameRefusal, parseFrame, readFrame } from '../../packages/trunkline/src/protocol/decode.ts'
 import * as messages from '../../packages/trunkline/src/protocol/messages.ts'
 import { joinBatch, Outbox } from '../../packages/trunkline/src/protocol/outbox.ts'
 import { type ClientReceiver, readAtClient } from '../../packages/trunkline/src/protocol/read-at-client.ts'
@@ -79,14 +79,18 @@ function collect(): { read: Read[]; receiver: ServerReceiver & ClientReceiver } 
     ping: (received, sent) => take('ping', { received, sent }),
     pong: (received, sent) => take('pong', { received, sent }),
     goaway: (drainMs, reason) => take('goaway', { drainMs, reason }),
+    authenticate: (params) => take('authenticate', { params }),
+    authenticated: (answer) => take('authenticated', { ...answer }),
   }
   return { read, receiver }
 }
 
 function decode(from: 'client' | 'server', text: string): { counted: boolean; read: Read[] } {
   const { read, receiver } = collect()
-  const counted = from === 'client' ? readFrame(text, readAtServer, receiver) : readFrame(text, readAtClient, receiver)
-  return { counted, read }
+  const frame = parseFrame(text)
+  if (from === 'client') readFrame(frame, readAtServer, receiver)
+  else readFrame(frame, readAtClient, receiver)
+  return { counted: frame.isCounted, read }
 }
 
 const payload = (value: unknown): Payload | undefined => (value === undefined ? undefined : encodeValue(value))
@@ -116,6 +120,8 @@ const encoders: Record<string, (fields: never) => string> = {
   ping: ({ received, sent }: { received: number; sent: number }) => messages.encodePing(received, sent),
   pong: ({ received, sent }: { received: number; sent: number }) => messages.encodePong(received, sent),
   goaway: ({ drainMs, reason }: { drainMs: number; reason: string }) => messages.encodeGoaway(drainMs, reason),
+  authenticate: ({ params }: { params: Record<string, unknown> }) => messages.encodeAuthenticate(params),
+  authenticated: (answer: messages.Authenticated) => messages.encodeAuthenticated(answer),
 }
 
 describe('messages', () => {

@@ -17,23 +17,39 @@ import type { ServerOptions } from '../server/options.ts'
 import {
   type CloseOptions,
   createServer,
+  type DisconnectOptions,
   type Server,
   type ServerArguments,
   type ServerStats,
 } from '../server/server.ts'
 import type { UpgradeRequest } from '../server/socket.ts'
+import { readForwarded, trustProxies } from './forwarded.ts'
 import { FrameBuilder } from './frame.ts'
 import { NodeSocket } from './node-socket.ts'
-import { isLoopback, judgeUpgrade, pathOf, selectProtocol, type UpgradeRules, writeRefusal } from './upgrade.ts'
+import {
+  isLoopback,
+  judgeUpgrade,
+  pathOf,
+  requireHosts,
+  requireOrigins,
+  selectProtocol,
+  type UpgradeRefusal,
+  writeRefusal,
+} from './upgrade.ts'
 
 /** Where upgrades are taken, and from whom. */
 export interface UpgradeOptions {
   /** The path of the WebSocket; upgrades to others are left to other listeners. @default '/' */
   path?: string
-  /** Origins, besides the server's own, that pages may connect from: `['https://app.example.com']`. @default [] */
-  origins?: readonly string[]
+  /** Origins, besides the server's own, that pages may connect from: `['https://app.example.com']`; `'*'` for all, where no cookie says who somebody is. @default [] */
+  origins?: '*' | readonly string[]
   /** Host names a server on a loopback address may be called by, besides `localhost` and the like. @default [] */
   allowedHosts?: readonly string[]
+  /**
+   * Proxies whose `X-Forwarded-For` and `X-Forwarded-Host` are believed: addresses and subnets, `['127.0.0.1', '10.0.0.0/8']`. With any,
+   * a Unix socket's other end is one too. @default [], since otherwise anybody could claim any address
+   */
+  trustedProxies?: readonly string[]
 }
 
 export type AttachOptions<Context> = ServerOptions<Context> & UpgradeOptions
@@ -48,19 +64,23 @@ export type ServeOptions<Context> = AttachOptions<Context> & {
 }
 
 /** A server that listens. */
-export interface NodeServer {
+export interface NodeServer<Context = unknown> {
   /** `ws://localhost:3000/rpc` */
   readonly url: string
   /** Connections that have been welcomed. */
   readonly connections: Iterable<Connection>
   /** How much is open and waits, at this moment. */
   stats(): ServerStats
+  /** Ends a principal here and now, with 4003; gives how many connections that were. */
+  revoke(principal: string): number
+  /** Closes connections with 4003; gives how many. */
+  disconnect(options: DisconnectOptions<Context>): number
   /** Lets running calls finish, closes every connection with 1012, and stops listening. Safe to call twice. */
   close(options?: CloseOptions): Promise<void>
 }
 
 /** An attached server: the HTTP server under it stays with whoever made it. */
-export type AttachedServer = NodeServer
+export type AttachedServer<Context = unknown> = NodeServer<Context>
 
 /** Room for a frame's head and for other messages of a batch, which is cut at 64 KiB. */
 const frameRoom = 64 * 1024
@@ -78,7 +98,7 @@ const closeTimeoutMs = 5_000
 export async function serve<Router, Context>(
   app: App<Router, Context>,
   ...rest: ServerArguments<Context, ServeOptions<Context>>
-): Promise<NodeServer> {
+): Promise<NodeServer<Context>> {
   const options = (rest[0] ?? {}) as ServeOptions<Context>
   requirePort(options.port)
   const httpServer = options.tls ? createHttpsServer(options.tls, answerPlainHttp) : createHttpServer(answerPlainHttp)
@@ -101,6 +121,8 @@ export async function serve<Router, Context>(
       return attached.connections
     },
     stats: () => attached.stats(),
+    revoke: (principal) => attached.revoke(principal),
+    disconnect: (disconnectOptions) => attached.disconnect(disconnectOptions),
     close(closeOptions) {
       closing ??= close(closeOptions)
       return closing
@@ -137,7 +159,7 @@ export function attach<Router, Context>(
   app: App<Router, Context>,
   httpServer: HttpServer,
   ...rest: ServerArguments<Context, AttachOptions<Context>>
-): AttachedServer {
+): AttachedServer<Context> {
   const options = (rest[0] ?? {}) as ServerOptions<Context> & UpgradeOptions
   const path = options.path ?? '/'
   if (!path.startsWith('/'))
@@ -145,12 +167,9 @@ export function attach<Router, Context>(
   requireHttpServer(httpServer, path)
   const server = createServer(
     app,
-    ...([{ schedule: process.nextTick, ...options }] as unknown as ServerArguments<Context>),
+    ...([{ schedule: process.nextTick, yieldTo: setImmediate, ...options }] as unknown as ServerArguments<Context>),
   )
-  const upgrade = upgradeListener(httpServer, server, path, {
-    origins: options.origins ?? [],
-    allowedHosts: options.allowedHosts ?? [],
-  })
+  const upgrade = upgradeListener(httpServer, server, path, options)
   httpServer.on('upgrade', upgrade)
   return {
     get url() {
@@ -160,6 +179,8 @@ export function attach<Router, Context>(
       return server.connections
     },
     stats: () => server.stats(),
+    revoke: (principal) => server.revoke(principal),
+    disconnect: (disconnectOptions) => server.disconnect(disconnectOptions),
     async close(closeOptions) {
       await server.close(closeOptions)
       httpServer.removeListener('upgrade', upgrade)
@@ -184,10 +205,13 @@ const listensAt = Symbol.for('trunkline.path')
 
 function upgradeListener(
   httpServer: HttpServer,
-  server: Server,
+  server: Pick<Server, 'accept' | 'isFull' | 'isCrowded' | 'messageBytes'>,
   path: string,
-  options: Omit<UpgradeRules, 'isLocal'>,
+  { origins = [], allowedHosts = [], trustedProxies = [] }: UpgradeOptions,
 ): UpgradeListener {
+  const rules = { origins: requireOrigins(origins), allowedHosts: requireHosts(allowedHosts) }
+  const trusted = trustProxies(trustedProxies)
+  const warn = warnOfRefusals()
   const frames = new FrameBuilder()
   const webSocketServer = new WebSocketServer({
     noServer: true,
@@ -206,11 +230,17 @@ function upgradeListener(
     stream.on('error', () => {})
     const address = httpServer.address()
     const isLocal = typeof address === 'object' && address !== null && isLoopback(address.address)
-    const refusal = judgeUpgrade(request, { ...options, isLocal }, server.isFull)
-    if (refusal) return writeRefusal(stream, refusal)
-    webSocketServer.handleUpgrade(request, stream, head, (webSocket) =>
-      welcome(server, webSocket, stream, request, frames),
-    )
+    const forwarded = readForwarded(request, trusted)
+    const refusal = judgeUpgrade(forwarded, rules, { isLocal, capacity: server })
+    if (refusal) {
+      warn(refusal)
+      return writeRefusal(stream, refusal)
+    }
+    webSocketServer.handleUpgrade(request, stream, head, (webSocket) => {
+      if (!speaksOurs(webSocket)) return
+      const socket = new NodeSocket(webSocket, stream, frames)
+      socket.connect(server.accept(socket, new NodeUpgradeRequest(request, forwarded.address)))
+    })
   }
   listener[listensAt] = path
   return listener
@@ -236,19 +266,25 @@ function leaveToOthers(
 
 const quoteAll = (paths: readonly unknown[]): string => paths.map((path) => `"${path}"`).join(' and ')
 
-function welcome(
-  server: Server,
-  webSocket: WebSocket,
-  stream: Duplex,
-  request: IncomingMessage,
-  frames: FrameBuilder,
-): void {
-  if (webSocket.protocol !== subprotocol) {
-    webSocket.on('error', () => {})
-    return webSocket.close(closeCode.version, `this server speaks ${subprotocol}, not ${webSocket.protocol}`)
+/** Refusals that a log shows: enough for what is set up wrongly, and no more, since strangers cause them. */
+const maxWarnings = 16
+
+/** A browser tells nobody why an upgrade was refused, so the server's log does, once for each host or origin. */
+function warnOfRefusals(): (refusal: UpgradeRefusal) => void {
+  const told = new Set<string>()
+  return ({ status, text }) => {
+    if (status !== 403 || told.has(text) || told.size >= maxWarnings) return
+    told.add(text)
+    console.warn(`trunkline: refused with 403: ${text}`)
   }
-  const socket = new NodeSocket(webSocket, stream, frames)
-  socket.connect(server.accept(socket, new NodeUpgradeRequest(request)))
+}
+
+/** False when it offered another version only, which it is told. */
+function speaksOurs(webSocket: WebSocket): boolean {
+  if (webSocket.protocol === subprotocol) return true
+  webSocket.on('error', () => {})
+  webSocket.close(closeCode.version, `this server speaks ${subprotocol}, not ${webSocket.protocol}`)
+  return false
 }
 
 /** The request as `authenticate` sees it; its headers are copied when they are looked at. */
@@ -257,9 +293,9 @@ class NodeUpgradeRequest implements UpgradeRequest {
   readonly remoteAddress: string | undefined
   readonly #raw: readonly string[]
 
-  constructor(request: IncomingMessage) {
+  constructor(request: IncomingMessage, remoteAddress: string | undefined) {
     this.url = request.url ?? '/'
-    this.remoteAddress = request.socket.remoteAddress
+    this.remoteAddress = remoteAddress
     this.#raw = request.rawHeaders
   }
 

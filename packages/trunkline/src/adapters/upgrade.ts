@@ -1,20 +1,27 @@
-// What is judged before the 101: path, origin, host, capacity, subprotocol. Gives an HTTP refusal or nothing. Does not know the app.
+// What is judged before the 101: host, origin, capacity, subprotocol. Gives an HTTP refusal or nothing. Does not know the app.
 import type { IncomingMessage } from 'node:http'
 import { subprotocol } from '../protocol/close.ts'
+import { type ForwardedRequest, normalHost, normalOrigin } from './forwarded.ts'
 
 export interface UpgradeRules {
-  /** Origins besides the request's own host that a browser may connect from: `https://app.example.com`. */
-  readonly origins: readonly string[]
-  /** Names a loopback server may be called by, besides the loopback ones. */
-  readonly allowedHosts: readonly string[]
-  /** The server listens on a loopback address only. */
-  readonly isLocal: boolean
+  /** Origins besides the request's own host that a browser may connect from, as `normalOrigin` gives them; or all. */
+  readonly origins: ReadonlySet<string> | '*'
+  /** Names a loopback server may be called by, besides the loopback ones, in lower case. */
+  readonly allowedHosts: ReadonlySet<string>
+}
+
+/** How much room the server has for this client. */
+export interface Capacity {
+  readonly isFull: boolean
+  isCrowded(remoteAddress: string | undefined): boolean
 }
 
 export interface UpgradeRefusal {
   readonly status: number
   readonly reason: string
   readonly text: string
+  /** Seconds until another try makes sense. */
+  readonly retryAfter?: number
 }
 
 /** The path of a request, without its query. */
@@ -24,32 +31,47 @@ export function pathOf(request: IncomingMessage): string {
   return end < 0 ? url : url.slice(0, end)
 }
 
+/** `isLocal`: the server listens on a loopback address only. */
 export function judgeUpgrade(
-  request: IncomingMessage,
+  request: ForwardedRequest,
   rules: UpgradeRules,
-  isFull: boolean,
+  { isLocal, capacity }: { isLocal: boolean; capacity: Capacity },
 ): UpgradeRefusal | undefined {
-  if (rules.isLocal && !hasAllowedHost(request, rules)) {
-    const text = `Host "${request.headers.host ?? ''}" is not one of this server's; add it to options.allowedHosts if it should be`
-    return { status: 403, reason: 'Forbidden', text }
+  const { host, origin } = request
+  const hostname = host === undefined ? undefined : normalHost(host)
+  if (hostname === undefined) return refusal(400, 'Bad Request', `The header Host is missing, or "${host}" is none`)
+  if (isLocal && !isLoopback(hostname) && !rules.allowedHosts.has(hostname)) {
+    return refusal(
+      403,
+      'Forbidden',
+      `Host "${hostname}" is not one of this server's; add it to options.allowedHosts if it should be`,
+    )
   }
   if (!hasAllowedOrigin(request, rules)) {
-    const text = `Origin "${request.headers.origin}" may not connect; add it to options.origins if it should`
-    return { status: 403, reason: 'Forbidden', text }
+    return refusal(403, 'Forbidden', `Origin "${origin}" may not connect; add it to options.origins if it should`)
   }
-  if (isFull)
+  if (capacity.isFull)
     return {
-      status: 503,
-      reason: 'Service Unavailable',
-      text: 'The server takes no more connections at the moment (limits.connections, or it is closing)',
+      ...refusal(
+        503,
+        'Service Unavailable',
+        'The server takes no more connections at the moment (limits.connections, or it is closing)',
+      ),
+      retryAfter: 1,
     }
-  if (!offeredProtocols(request).some(isOurs)) {
-    const offered = request.headers['sec-websocket-protocol']?.slice(0, 200) ?? 'none'
+  if (capacity.isCrowded(request.address)) {
+    const text = `Too many connections from ${request.address} have not said who they are; try again later`
+    return { ...refusal(429, 'Too Many Requests', text), retryAfter: 1 }
+  }
+  if (!request.protocols.some(isOurs)) {
+    const offered = request.protocols.join(', ').slice(0, 200) || 'none'
     const text = `Expected the WebSocket subprotocol "${subprotocol}", got ${offered}; createClient of trunkline/client offers it`
-    return { status: 400, reason: 'Bad Request', text }
+    return refusal(400, 'Bad Request', text)
   }
   return undefined
 }
+
+const refusal = (status: number, reason: string, text: string): UpgradeRefusal => ({ status, reason, text })
 
 /** The subprotocol to answer with: ours, or the first relative of it, which is then told so with 4006. */
 export function selectProtocol(offered: Iterable<string>): string | false {
@@ -59,25 +81,39 @@ export function selectProtocol(offered: Iterable<string>): string | false {
 
 const isOurs = (protocol: string): boolean => protocol.startsWith('trunkline.')
 
-function offeredProtocols(request: IncomingMessage): string[] {
-  return (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim())
-}
-
 /** A browser always sends an origin; whoever sends none is a program, and could as well send any. */
-function hasAllowedOrigin({ headers }: IncomingMessage, { origins }: UpgradeRules): boolean {
-  if (headers.origin === undefined) return true
-  if (origins.includes(headers.origin)) return true
-  if (!URL.canParse(headers.origin)) return false
-  const { protocol, host } = new URL(headers.origin)
-  return (protocol === 'http:' || protocol === 'https:') && host === headers.host?.toLowerCase()
+function hasAllowedOrigin({ origin, host }: ForwardedRequest, { origins }: UpgradeRules): boolean {
+  if (origin === undefined || origins === '*') return true
+  const normal = normalOrigin(origin)
+  if (normal === undefined) return false
+  if (origins.has(normal)) return true
+  const scheme = /^https?:\/\//.exec(normal)?.[0]
+  return scheme !== undefined && normal === normalOrigin(scheme + host)
 }
 
-/** DNS rebinding: a page of some other site whose name was pointed at 127.0.0.1 reaches a loopback server under that site's name. */
-function hasAllowedHost(request: IncomingMessage, { allowedHosts }: UpgradeRules): boolean {
-  const host = request.headers.host?.toLowerCase() ?? ''
-  if (!URL.canParse(`http://${host}`)) return false
-  const { hostname } = new URL(`http://${host}`)
-  return isLoopback(hostname) || allowedHosts.includes(hostname)
+/** Gives the origins of the option as `normalOrigin` does. @throws TypeError naming one that is none */
+export function requireOrigins(origins: '*' | readonly string[]): UpgradeRules['origins'] {
+  if (origins === '*') return '*'
+  const normal = origins.map((origin) => {
+    const known = typeof origin === 'string' ? normalOrigin(origin) : undefined
+    if (known === undefined)
+      throw new TypeError(
+        `origins: "${origin}" is not an origin like "https://app.example.com" (scheme, host and port, no path)`,
+      )
+    return known
+  })
+  return new Set(normal)
+}
+
+/** Gives the names of the option in lower case. @throws TypeError naming one that is none */
+export function requireHosts(hosts: readonly string[]): ReadonlySet<string> {
+  const names = hosts.map((host) => {
+    const name = typeof host === 'string' ? normalHost(host) : undefined
+    if (name === undefined || name !== host.toLowerCase())
+      throw new TypeError(`allowedHosts: "${host}" is not a host name like "app.example.com" (no scheme, no port)`)
+    return name
+  })
+  return new Set(names)
 }
 
 export function isLoopback(address: string): boolean {
@@ -87,7 +123,7 @@ export function isLoopback(address: string): boolean {
 
 export function writeRefusal(
   socket: NodeJS.WritableStream & { destroy(): void },
-  { status, reason, text }: UpgradeRefusal,
+  { status, reason, text, retryAfter }: UpgradeRefusal,
 ): void {
   const head = [
     `HTTP/1.1 ${status} ${reason}`,
@@ -95,5 +131,6 @@ export function writeRefusal(
     'Content-Type: text/plain; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(text)}`,
   ]
+  if (retryAfter !== undefined) head.push(`Retry-After: ${retryAfter}`)
   socket.end(`${head.join('\r\n')}\r\n\r\n${text}`, () => socket.destroy())
 }

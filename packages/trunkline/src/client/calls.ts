@@ -67,15 +67,21 @@ export class Calls implements CallHost {
   }
 
   /** The line is welcome: the first flight is over. */
-  welcomed(limits: AdvertisedLimits): void {
+  welcomed(line: Line, limits: AdvertisedLimits): void {
+    this.#line = line
     this.#limits = limits
-    this.#flight = Number.POSITIVE_INFINITY
-    this.#writeWaiting()
+    this.release()
   }
 
   /** No new calls on the present line; what is on it goes on. */
   hold(): void {
     this.#flight = 0
+  }
+
+  /** New calls again. */
+  release(): void {
+    this.#flight = Number.POSITIVE_INFINITY
+    this.#writeWaiting()
   }
 
   /**

@@ -41,23 +41,23 @@ const meanings: Readonly<Record<number, readonly [kind: Closing['kind'], words: 
   4000: ['broken', 'a message broke the protocol'],
   /**
    * `authenticate` threw `UNAUTHORIZED`.
-   * @client If `params` is a function, asks it again after a backoff, and gives up when it gives the same as before; else gives up.
+   * @client If `params` is a function, asks it once more after a backoff, and gives up when it gives the same or that is refused too; else gives up.
    */
   // Whether asking for other credentials helps is decided where they come from.
   4001: ['again', 'the server does not know who this is'],
-  /** `authenticate` threw `FORBIDDEN`, or `connection.disconnect()` was called on the server. */
+  /** `authenticate` threw `FORBIDDEN`, the principal was revoked, or the server called `disconnect`. */
   4003: ['final', 'the server refused access'],
   /** The server speaks another version of the subprotocol `trunkline.`. */
   4006: ['final', 'the server speaks another version of the protocol'],
   /** Known to the client; no server of this version sends it. */
   4011: ['final', 'a newer connection took over'],
-  /** Known to the client; no server of this version sends it. */
+  /** The credentials expired 25 s ago and were not renewed, or the client renewed them as another principal. */
   4101: ['again', 'the credentials have expired'],
   /** No answer to a ping for `keepAlive.timeoutMs`, found by either end. A client also gives itself this code when an attempt gets no `welcome` in 20 s. */
   4102: ['again', 'the other end fell silent'],
-  /** Known to the client; no server of this version sends it. */
-  4103: ['again', 'too many messages in too short a time'],
-  /** Known to the client; no server of this version sends it. */
+  /** Calls went on at ten times the `rateLimit` after `RATE_LIMITED`. */
+  4103: ['again', 'too many calls in too short a time'],
+  /** One connection more than `limits.connectionsPerPrincipal`. */
   4104: ['again', 'too many connections'],
   /** No `hello` within `helloTimeoutMs`. */
   4108: ['again', 'the server got no hello in time'],
@@ -85,12 +85,9 @@ export const isRefusal = (code: number): boolean => code >= 4000 || code === clo
 
 /** What calls end with when a refusal is final. */
 export function finalError(code: number, words: string): RpcError {
-  const refused = code === closeCode.unauthenticated || code === closeCode.forbidden
-  return closedError(refused ? 'UNAUTHORIZED' : 'CONNECTION_LOST', words)
+  if (code === closeCode.unauthenticated) return closedError('UNAUTHORIZED', words)
+  return closedError(code === closeCode.forbidden ? 'FORBIDDEN' : 'CONNECTION_LOST', words)
 }
-
-export const unauthorized = (words: string | undefined): RpcError =>
-  closedError('UNAUTHORIZED', words ?? 'the server refused the credentials')
 
 export const closedError = (code: BuiltinCode, message: string): RpcError =>
   new RpcError(code, { message, delivery: 'not-run' })

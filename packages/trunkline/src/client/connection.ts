@@ -3,13 +3,15 @@
 //   idle ─▶ connecting ─▶ open ─▶ waiting ─▶ connecting …      closed ◀─ close(), or a refusal that is final
 import { closeCode } from '../protocol/close.ts'
 import type { RpcError } from '../protocol/error.ts'
-import type { Welcome } from '../protocol/messages.ts'
+import type { Authenticated, Welcome } from '../protocol/messages.ts'
 import { Backoff, healthyMs } from './backoff.ts'
 import type { Calls } from './calls.ts'
-import { closedError, closingOf, finalError, isRefusal, overCredit, unauthorized } from './closing.ts'
+import { closedError, closingOf, finalError, isRefusal, overCredit } from './closing.ts'
+import { type Deferred, makeDeferred } from './deferred.ts'
 import { Line, type LineHost } from './line.ts'
 import { type ClientOptions, provide, toUrl } from './options.ts'
 import type { Platform } from './platform.ts'
+import { Renewal, type RenewalHost } from './renewal.ts'
 import type { ConnectionEvents, ConnectionState, Emitter } from './state.ts'
 
 /** The line to the server, for status bars and for those who decide when to connect. */
@@ -26,6 +28,12 @@ export interface ClientConnection {
   connect(): Promise<void>
   /** Ends every call with `CANCELLED` and stays closed until `connect()`. Resolves when the socket is closed. */
   close(): Promise<void>
+  /**
+   * Asks for `params` again and has the server take them, on the live line. Calls made meanwhile wait. While there is no line it connects.
+   * Rejects with `UNAUTHORIZED` or `FORBIDDEN` when they are refused: what stood before stands until it expires. Should they be another
+   * principal's, everything open or waiting ends `UNAUTHORIZED`, and the line starts anew.
+   */
+  authenticate(): Promise<void>
   /** How much is under way, at this moment. */
   stats(): ClientStats
 }
@@ -42,20 +50,33 @@ export interface ClientStats {
 /** How long the other end may take to answer a close frame, in ms. */
 const closeTimeoutMs = 5_000
 
-interface Opening {
-  readonly promise: Promise<void>
-  readonly resolve: () => void
-  readonly reject: (error: RpcError) => void
+/** Behind what has happened: what the client does about it. */
+const comesNext: Readonly<Record<ConnectionState['status'], string>> = {
+  idle: '',
+  connecting: '; trying again now',
+  open: '',
+  waiting: '; trying again soon',
+  closed: '; connect() tries again',
 }
 
-export class ManagedConnection implements ClientConnection, LineHost {
+/** `url` and `params` have as long as the server has to answer an attempt. */
+const askTimeoutMs = 20_000
+
+export class ManagedConnection implements ClientConnection, LineHost, RenewalHost {
   readonly #platform: Platform
   readonly #options: ClientOptions
   readonly #timeoutMs: number
   readonly #emitter: Emitter
   readonly #backoff: Backoff
   readonly #calls: Calls
-  #state: ConnectionState = Object.freeze({ status: 'idle', attempt: 0, nextAttemptAt: undefined, reason: undefined })
+  readonly #renewal = new Renewal(this)
+  #state: ConnectionState = Object.freeze({
+    status: 'idle',
+    attempt: 0,
+    nextAttemptAt: undefined,
+    reason: undefined,
+    code: undefined,
+  })
   #line: Line | undefined
   /** Sockets of this client so far; a number of an attempt that is over fences it off. */
   #attempt = 0
@@ -65,12 +86,20 @@ export class ManagedConnection implements ClientConnection, LineHost {
   #undoWake: (() => void) | undefined
   /** What new calls get while the connection is closed. */
   refusal: RpcError | undefined
-  #opening: Opening | undefined
+  #opening: Deferred | undefined
   #closing: Promise<void> | undefined
   #whenClosed: (() => void) | undefined
   #params = ''
-  /** The params that were refused, to see whether asking again gives others. */
+  /** The params that were refused, to see whether asking again gives others; that is done once. */
   #refusedParams: string | undefined
+  /** The server has said that it goes. */
+  #isLeaving = false
+  /** Who the server takes this client for. */
+  #principal: string | undefined
+  /** What has happened to the last line. */
+  #words = ''
+  /** The close code of the last line. */
+  #code: number | undefined
   #broken = 0
 
   constructor(platform: Platform, options: ClientOptions, usualMs: number, calls: Calls, emitter: Emitter) {
@@ -101,13 +130,32 @@ export class ManagedConnection implements ClientConnection, LineHost {
   connect(): Promise<void> {
     if (this.#state.status === 'open') return Promise.resolve()
     this.refusal = undefined
-    this.#opening ??= makeOpening()
-    const { promise } = this.#opening
+    const promise = this.#whenOpen()
     if (this.#state.status === 'connecting') return promise
     clearTimeout(this.#retry)
     this.#undoWake ??= this.#platform.onWake(() => this.#wake())
     this.#try()
     return promise
+  }
+
+  #whenOpen(): Promise<void> {
+    this.#opening ??= makeDeferred()
+    return this.#opening.promise
+  }
+
+  authenticate(): Promise<void> {
+    if (this.#state.status !== 'open') {
+      // An attempt with the params of before is worth nothing; what it has written goes out again.
+      if (this.#state.status === 'connecting') {
+        this.#calls.lost()
+        this.#try()
+      }
+      return this.connect()
+    }
+    this.#calls.hold()
+    const renewed = this.#renewal.start()
+    renewed.then(this.#release, this.#release)
+    return renewed
   }
 
   close(): Promise<void> {
@@ -117,6 +165,7 @@ export class ManagedConnection implements ClientConnection, LineHost {
 
   async #close(): Promise<void> {
     const line = this.#line
+    this.#code = undefined
     const closed = new Promise<void>((resolve) => {
       this.#whenClosed = resolve
     })
@@ -142,13 +191,13 @@ export class ManagedConnection implements ClientConnection, LineHost {
     // A line that is still closing has nothing to say about the new one.
     this.#line?.leave()
     this.#whenClosed?.()
-    this.#change('connecting', this.#state.reason)
+    this.#change('connecting')
     try {
-      const [url, params] = await Promise.all([provide(this.#options.url), provide(this.#options.params ?? {})])
+      const [url, params] = await within(askTimeoutMs, Promise.all([provide(this.#options.url), this.#askParams()]))
       if (attempt !== this.#attempt) return
       this.#params = JSON.stringify(params)
       if (this.#params === this.#refusedParams)
-        return this.#finish(unauthorized(this.#state.reason), this.#state.reason)
+        return this.#finish(finalError(closeCode.unauthenticated, this.#words), this.#words)
       this.#line = new Line(this, this.#platform, toUrl(url), {
         session: randomName(),
         attempt,
@@ -161,20 +210,56 @@ export class ManagedConnection implements ClientConnection, LineHost {
     }
   }
 
+  #askParams(): Promise<Readonly<Record<string, unknown>>> {
+    return provide(this.#options.params ?? {})
+  }
+
+  // ── Credentials ────────────────────────────────────────────────────────────
+
+  get isRenewable(): boolean {
+    return typeof this.#options.params === 'function'
+  }
+
+  async sendParams(): Promise<boolean> {
+    const line = this.#line
+    const params = await within(askTimeoutMs, this.#askParams())
+    if (line !== this.#line) return false
+    line?.authenticate(params)
+    return true
+  }
+
+  authenticated(answer: Authenticated): void {
+    this.#renewal.answered(answer)
+  }
+
+  readonly #release = (): void => {
+    if (this.#state.status === 'open' && !this.#isLeaving && !this.#renewal.isPending) this.#calls.release()
+  }
+
   // ── The line ───────────────────────────────────────────────────────────────
 
   opened(): void {
-    if (this.#line) this.#calls.begin(this.#line)
+    // Somebody else's calls must not be written before it is known who this is now.
+    if (this.#line && this.#principal === undefined) this.#calls.begin(this.#line)
   }
 
-  welcomed({ limits, spreadMs }: Welcome): void {
+  welcomed({ limits, spreadMs, principal, expiresInMs }: Welcome): void {
+    const isOther = this.#principal !== undefined && this.#principal !== principal
+    this.#principal = principal
+    if (isOther) this.#calls.failAll((call) => call.failure('UNAUTHORIZED', 'This client is somebody else now'))
+    this.#isLeaving = false
     this.#openedAt = performance.now()
     this.#spreadMs = spreadMs
     this.#refusedParams = undefined
-    this.#change('open', undefined)
+    this.#words = ''
+    this.#code = undefined
+    this.#change('open')
+    // A listener may have closed it.
+    if (this.#state.status !== 'open') return
     this.#opening?.resolve()
     this.#opening = undefined
-    this.#calls.welcomed(limits)
+    if (this.#line) this.#calls.welcomed(this.#line, limits)
+    this.#renewal.stand(expiresInMs)
   }
 
   closed(code: number, reason: string, isLost: boolean): void {
@@ -185,6 +270,7 @@ export class ManagedConnection implements ClientConnection, LineHost {
     this.#calls.lost(!wasOpen && !isLost && isRefusal(code))
     if (wasOpen && performance.now() - this.#openedAt >= healthyMs) this.#backoff.attempt = this.#broken = 0
     const { kind, words } = closingOf(code, reason, isLost)
+    this.#code = code
     this.#broken = kind === 'broken' ? this.#broken + 1 : 0
     if (kind === 'final' || this.#broken >= 3) return this.#finish(finalError(code, words), words)
     if (code === closeCode.unauthenticated) return this.#askAgain(words)
@@ -195,7 +281,8 @@ export class ManagedConnection implements ClientConnection, LineHost {
 
   /** Refused credentials: worth another try only if there are others. */
   #askAgain(words: string): void {
-    if (typeof this.#options.params !== 'function') return this.#finish(unauthorized(words), words)
+    if (!this.isRenewable || this.#refusedParams !== undefined)
+      return this.#finish(finalError(closeCode.unauthenticated, words), words)
     this.#refusedParams = this.#params
     this.#later(words, this.#backoff.next())
   }
@@ -229,6 +316,7 @@ export class ManagedConnection implements ClientConnection, LineHost {
   }
 
   goaway(drainMs: number, reason: string): void {
+    this.#isLeaving = true
     this.#calls.hold()
     this.#emitter.emit('goaway', { drainMs, reason })
   }
@@ -237,11 +325,14 @@ export class ManagedConnection implements ClientConnection, LineHost {
 
   #later(reason: string, delayMs: number): void {
     this.#retry = setTimeout(() => this.#try(), delayMs)
-    this.#change('waiting', reason, Date.now() + delayMs)
+    this.#words = reason
+    this.#change('waiting', Date.now() + delayMs)
+    this.#renewal.stop(() => this.#whenOpen())
   }
 
   /** Ends everything; nothing is tried until `connect()`. */
-  #finish(error: RpcError, reason: string | undefined): void {
+  #finish(error: RpcError, reason: string): void {
+    this.#words = reason
     this.#attempt++
     clearTimeout(this.#retry)
     this.#undoWake?.()
@@ -250,34 +341,34 @@ export class ManagedConnection implements ClientConnection, LineHost {
     this.#refusedParams = undefined
     this.#broken = 0
     this.#backoff.attempt = 0
-    this.#change('closed', reason)
-    this.#opening?.reject(error)
+    this.#principal = undefined
+    const opening = this.#opening
     this.#opening = undefined
+    this.#change('closed')
+    opening?.reject(error)
+    this.#renewal.stop(() => Promise.reject(error))
     this.#calls.failAll((call) => call.failure(error.code, error.message))
     this.#calls.lost()
   }
 
-  #change(status: ConnectionState['status'], reason: string | undefined, nextAttemptAt?: number): void {
+  #change(status: ConnectionState['status'], nextAttemptAt?: number): void {
     this.#state = Object.freeze({
       status,
       attempt: status === 'open' ? 0 : this.#backoff.attempt,
       nextAttemptAt,
-      reason,
+      reason: this.#words ? this.#words + comesNext[status] : undefined,
+      code: status === 'open' || status === 'idle' ? undefined : this.#code,
     })
     this.#emitter.emit('change', this.#state)
   }
 }
 
-function makeOpening(): Opening {
-  let resolve!: () => void
-  let reject!: (error: RpcError) => void
-  const promise = new Promise<void>((onOpen, onRefused) => {
-    resolve = onOpen
-    reject = onRefused
+/** Rejects what takes longer; what comes after that is not heard. */
+function within<Value>(timeoutMs: number, value: Promise<Value>): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`url or params gave nothing in ${timeoutMs} ms`)), timeoutMs)
+    value.then(resolve, reject).finally(() => clearTimeout(timer))
   })
-  // Whoever does not await connect() watches the state instead.
-  promise.catch(() => {})
-  return { promise, resolve, reject }
 }
 
 /** 128 random bits, base64url: the session's name can't be guessed. */

@@ -2,8 +2,9 @@
 // Does not know what comes after it; a line that was left says nothing more to anybody.
 import { closeCode, cutReason, subprotocol } from '../protocol/close.ts'
 import { unreference } from '../protocol/deadlines.ts'
-import { FrameRefusal, readFrame, refuse, sequenceBroken } from '../protocol/decode.ts'
+import { FrameRefusal, parseFrame, readFrame, refuse, sequenceBroken } from '../protocol/decode.ts'
 import {
+  encodeAuthenticate,
   encodeCancel,
   encodeCredit,
   encodeHello,
@@ -20,7 +21,7 @@ import type { ClientSocket, Platform } from './platform.ts'
 
 /** What a line tells the client: its life, and what the server says about calls. */
 export interface LineHost
-  extends Pick<ClientReceiver, 'result' | 'error' | 'accept' | 'item' | 'gap' | 'end' | 'goaway'> {
+  extends Pick<ClientReceiver, 'result' | 'error' | 'accept' | 'item' | 'gap' | 'end' | 'goaway' | 'authenticated'> {
   /** The socket is open and `hello` is written: the first calls may follow in the same turn. */
   opened(): void
   welcomed(welcome: Welcome): void
@@ -89,6 +90,10 @@ export class Line implements ClientReceiver {
     this.#outbox.ride(encodeCredit(id, items, bytes))
   }
 
+  authenticate(params: Readonly<Record<string, unknown>>): void {
+    this.#write(encodeAuthenticate(params), false)
+  }
+
   /** Something happened that may have cost the link: ask for a sign of life now. */
   probe(): void {
     if (!this.welcomeMessage || this.#isOver || this.#probedAt !== undefined) return
@@ -147,6 +152,7 @@ export class Line implements ClientReceiver {
   gap: ClientReceiver['gap'] = (...fields) => this.#host.gap(...fields)
   end: ClientReceiver['end'] = (id) => this.#host.end(id)
   goaway: ClientReceiver['goaway'] = (...fields) => this.#host.goaway(...fields)
+  authenticated: ClientReceiver['authenticated'] = (answer) => this.#host.authenticated(answer)
 
   item(stream: number, value: unknown, eventId: string | undefined, size: number, rich: unknown): void {
     this.#host.item(stream, value, eventId, size, rich)
@@ -168,7 +174,9 @@ export class Line implements ClientReceiver {
     this.#receivedAt = performance.now()
     this.#silentSince = this.#probedAt = undefined
     try {
-      if (readFrame(frame, readAtClient, this)) this.#received++
+      const parsed = parseFrame(frame)
+      if (parsed.isCounted) this.#received++
+      readFrame(parsed, readAtClient, this as ClientReceiver)
     } catch (error) {
       if (!(error instanceof FrameRefusal)) throw error
       this.#end(error.code, error.message, true)

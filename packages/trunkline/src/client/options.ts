@@ -27,7 +27,7 @@ export type ClientMiddleware = (argument: ClientMiddlewareArgument) => Promise<u
 export interface ClientOptions {
   /** `ws://` or `wss://` (`http` and `https` stand for them); a path alone is taken from the page. */
   url: Provided<string | URL>
-  /** For the server's `authenticate`, as JSON: `async () => ({ token: await getToken() })`. */
+  /** For the server's `authenticate`, as JSON: `async () => ({ token: await getToken() })`. A function is asked again before the credentials expire. */
   params?: Provided<Readonly<Record<string, unknown>>>
   /** Connect at once, not with the first call. @default false */
   eager?: boolean

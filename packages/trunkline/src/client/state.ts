@@ -8,8 +8,10 @@ export interface ConnectionState {
   readonly attempt: number
   /** When the next try is due, on the clock of `Date.now()`. */
   readonly nextAttemptAt: number | undefined
-  /** In words: why it is not open. */
+  /** In words: why it is not open, and what comes next. */
   readonly reason: string | undefined
+  /** The close code of the last connection, while there is no other (PROTOCOL.md section 11): 4001 asks for a login. */
+  readonly code: number | undefined
 }
 
 export interface ConnectionEvents {

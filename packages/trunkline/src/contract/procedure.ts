@@ -19,6 +19,7 @@ export interface Procedure<Kind = ProcedureKind, Input = unknown, Output = unkno
   readonly meta: ProcedureMeta
   readonly idempotent: boolean
   readonly validateOutput: boolean | undefined
+  readonly cost: number
 }
 
 export interface ProcedureDefinition<Input, Output, Errors> {
@@ -32,6 +33,8 @@ export interface ProcedureDefinition<Input, Output, Errors> {
   meta?: ProcedureMeta
   /** `false` sends what the handler gives unchecked, unknown keys and all. @default the server's `validateOutput` */
   validateOutput?: boolean
+  /** What a call takes from the server's `rateLimit`. @default 1 */
+  cost?: number
 }
 
 export interface MutationDefinition<Input, Output, Errors> extends ProcedureDefinition<Input, Output, Errors> {
@@ -74,7 +77,12 @@ export function subscription<
   return define('subscription', definition)
 }
 
-const knownKeys = new Set(['input', 'output', 'errors', 'meta', 'idempotent', 'validateOutput'])
+function requireCost(kind: ProcedureKind, cost: number): number {
+  if (Number.isFinite(cost) && cost >= 0) return cost
+  throw mistake(`${kind}({ cost }): expected a number from 0, got ${String(cost)}`, 'contract')
+}
+
+const knownKeys = new Set(['input', 'output', 'errors', 'meta', 'idempotent', 'validateOutput', 'cost'])
 
 /** An editor says so first; but not of a definition that comes from a variable, nor in JavaScript. */
 function checkDefinition(kind: ProcedureKind, definition: unknown): void {
@@ -104,6 +112,7 @@ function define<Kind extends ProcedureKind, Input, Output, Errors>(
     meta: definition.meta ?? {},
     idempotent: definition.idempotent ?? false,
     validateOutput: definition.validateOutput,
+    cost: requireCost(kind, definition.cost ?? 1),
   }
   Object.defineProperty(procedure, brand, { value: true })
   // An absent schema is `undefined`, which is what its type parameter then defaults to.

@@ -1,6 +1,8 @@
 // Reading frames, both ends: any text in, messages out one by one, or a typed refusal. Does not know what a message does.
 import {
   ACCEPT,
+  AUTHENTICATE,
+  AUTHENTICATED,
   CANCEL,
   CREDIT,
   END,
@@ -31,12 +33,20 @@ export type Message = readonly unknown[]
 /** Reads one message: checks its shape and calls one method of its receiver, or throws a FrameRefusal. */
 export type ReadMessage<Receiver> = (type: unknown, message: Message, receiver: Receiver) => void
 
+/** A frame taken apart: its messages are still to be read. */
+export interface Frame {
+  readonly messages: readonly unknown[]
+  /** Both ends count it (PROTOCOL.md section 9). */
+  readonly isCounted: boolean
+  /** Its first message, and so each, is for the connection and not for a call. */
+  readonly isControl: boolean
+}
+
 /**
- * Reads a text frame and gives each message to `read`, in order.
- * @returns true when the frame is one that both ends count (PROTOCOL.md section 9)
- * @throws FrameRefusal at the first message that breaks the protocol
+ * Takes a text frame apart. Its messages are checked when they are read, so that those before a broken one are worked off.
+ * @throws FrameRefusal when it is no frame at all
  */
-export function readFrame<Receiver>(text: string, read: ReadMessage<Receiver>, receiver: Receiver): boolean {
+export function parseFrame(text: string): Frame {
   let frame: unknown
   try {
     frame = JSON.parse(text)
@@ -44,29 +54,33 @@ export function readFrame<Receiver>(text: string, read: ReadMessage<Receiver>, r
     throw new FrameRefusal(4000, 'not JSON')
   }
   if (!Array.isArray(frame) || frame.length === 0) throw new FrameRefusal(4000, 'a frame is a non-empty array')
-  if (!Array.isArray(frame[0])) {
-    const type: unknown = frame[0]
-    read(type, frame, receiver)
-    return isCounted(type)
-  }
-  return readBatch(frame, read, receiver)
+  const messages = Array.isArray(frame[0]) ? frame : [frame]
+  const control = isControl(messages[0][0])
+  const counted = !control && messages.some((message) => Array.isArray(message) && isCounted(message[0]))
+  return { messages, isCounted: counted, isControl: control }
 }
 
-function readBatch<Receiver>(batch: readonly unknown[], read: ReadMessage<Receiver>, receiver: Receiver): boolean {
-  const control = isControl((batch[0] as Message)[0])
-  let counted = false
-  for (const message of batch) {
-    if (!Array.isArray(message)) throw new FrameRefusal(4000, 'a batch holds messages only')
-    const type: unknown = message[0]
-    if (isControl(type) !== control) throw new FrameRefusal(4000, 'control and call messages in one frame')
-    read(type, message, receiver)
-    if (isCounted(type)) counted = true
-  }
-  return counted
+/** Gives the message at `index` to `read`. @throws FrameRefusal when it breaks the protocol */
+export function readMessage<Receiver>(
+  { messages, isControl: control }: Frame,
+  index: number,
+  read: ReadMessage<Receiver>,
+  receiver: Receiver,
+): void {
+  const message = messages[index]
+  if (!Array.isArray(message)) throw new FrameRefusal(4000, 'a batch holds messages only')
+  const type: unknown = message[0]
+  if (isControl(type) !== control) throw new FrameRefusal(4000, 'control and call messages in one frame')
+  read(type, message, receiver)
+}
+
+/** Reads the messages of a frame in order. @throws FrameRefusal at the first that breaks the protocol */
+export function readFrame<Receiver>(frame: Frame, read: ReadMessage<Receiver>, receiver: Receiver): void {
+  for (let index = 0; index < frame.messages.length; index++) readMessage(frame, index, read, receiver)
 }
 
 function isControl(type: unknown): boolean {
-  return type === HELLO || type === WELCOME || type === PING || type === PONG || type === GOAWAY
+  return type === HELLO || type === WELCOME || (typeof type === 'number' && type >= PING && type <= AUTHENTICATED)
 }
 
 function isCounted(type: unknown): boolean {
@@ -88,6 +102,8 @@ const names: Record<number, string> = {
   [PING]: 'ping',
   [PONG]: 'pong',
   [GOAWAY]: 'goaway',
+  [AUTHENTICATE]: 'authenticate',
+  [AUTHENTICATED]: 'authenticated',
 }
 
 /** A refusal of a message by its number: `open: the path is not a string`. */

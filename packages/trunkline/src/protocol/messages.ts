@@ -16,6 +16,8 @@ export const CANCEL = 10
 export const PING = 12
 export const PONG = 13
 export const GOAWAY = 14
+export const AUTHENTICATE = 15
+export const AUTHENTICATED = 16
 
 /** Limits of a stream, in items and bytes, since its beginning. */
 export type CreditPair = readonly [items: number, bytes: number]
@@ -47,6 +49,17 @@ export interface Welcome {
   keepAlive: { intervalMs: number; timeoutMs: number }
   limits: AdvertisedLimits
   spreadMs: number
+  /** Who the server takes the client for; another one than before ends what was open (PROTOCOL.md section 3). */
+  principal?: string | undefined
+  /** Milliseconds until the credentials expire. */
+  expiresInMs?: number | undefined
+}
+
+/** The answer to `authenticate`: for how long, or why not. */
+export interface Authenticated {
+  expiresInMs?: number | undefined
+  code?: string | undefined
+  message?: string | undefined
 }
 
 export interface OpenOptions {
@@ -146,6 +159,11 @@ export const encodeGoaway = (drainMs: number, reason: string): string => JSON.st
 export const encodeCancel = (id: number): string => `[10,${id}]`
 
 export const encodeCredit = (id: number, items: number, bytes: number): string => `[9,${id},${items},${bytes}]`
+
+export const encodeAuthenticate = (params: Readonly<Record<string, unknown>>): string =>
+  JSON.stringify([AUTHENTICATE, { params }])
+
+export const encodeAuthenticated = (answer: Authenticated): string => JSON.stringify([AUTHENTICATED, answer])
 
 export const encodePing = (received: number, sent: number): string => `[12,${received},${sent}]`
 

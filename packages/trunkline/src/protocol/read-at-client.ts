@@ -3,6 +3,8 @@ import { isCount, isRecord, type Message, refuse, refuseType } from './decode.ts
 import type { Delivery } from './error.ts'
 import {
   ACCEPT,
+  AUTHENTICATED,
+  type Authenticated,
   CREDIT,
   END,
   ERROR,
@@ -29,6 +31,7 @@ export interface ClientReceiver {
   ping(received: number, sent: number): void
   pong(received: number, sent: number): void
   goaway(drainMs: number, reason: string): void
+  authenticated(answer: Authenticated): void
 }
 
 export function readAtClient(type: unknown, message: Message, receiver: ClientReceiver): void {
@@ -54,6 +57,14 @@ export function readAtClient(type: unknown, message: Message, receiver: ClientRe
     case GOAWAY: {
       const { drainMs = 0, reason } = readRecord(GOAWAY, message[1])
       return receiver.goaway(readCount(GOAWAY, drainMs), readText(GOAWAY, reason) ?? '')
+    }
+    case AUTHENTICATED: {
+      const { expiresInMs, code, message: text } = readRecord(AUTHENTICATED, message[1])
+      return receiver.authenticated({
+        expiresInMs: readLife(AUTHENTICATED, expiresInMs),
+        code: readText(AUTHENTICATED, code),
+        message: readText(AUTHENTICATED, text),
+      })
     }
     case CREDIT:
       // Reserved for what a client pushes; it may cross the end of a call, so it is never an error.
@@ -81,7 +92,7 @@ const isDelivery = (value: unknown): value is Delivery => value === 'ran' || val
 
 function readWelcome(value: unknown): Welcome {
   if (!isRecord(value)) throw refuse(WELCOME, 'its fields are not an object')
-  const { connection, session, received, server, features, keepAlive, limits, spreadMs } = value
+  const { connection, session, received, server, features, keepAlive, limits, spreadMs, principal, expiresInMs } = value
   if (typeof connection !== 'string' || (session !== 'new' && session !== 'resumed')) {
     throw refuse(WELCOME, 'connection or session is missing')
   }
@@ -101,12 +112,17 @@ function readWelcome(value: unknown): Welcome {
       timeoutMs: count(most.timeoutMs, 300_000),
     },
     spreadMs: count(spreadMs, 0),
+    principal: readText(WELCOME, principal),
+    expiresInMs: readLife(WELCOME, expiresInMs),
   }
 }
 
 function count(value: unknown, absent: number): number {
   return value === undefined || value === null ? absent : readCount(WELCOME, value)
 }
+
+const readLife = (type: number, value: unknown): number | undefined =>
+  value === undefined ? undefined : readCount(type, value)
 
 function readId(type: number, id: unknown): number {
   if (typeof id === 'number' && Number.isSafeInteger(id) && id > 0) return id

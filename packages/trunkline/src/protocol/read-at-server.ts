@@ -1,6 +1,7 @@
 // Reads what a client may send: shapes are checked here, once. Does not know what the server does about a message.
 import { isCount, isRecord, type Message, refuse, refuseType } from './decode.ts'
 import {
+  AUTHENTICATE,
   CANCEL,
   CREDIT,
   type CreditPair,
@@ -21,6 +22,7 @@ export interface ServerReceiver {
   credit(id: number, items: number, bytes: number): void
   ping(received: number, sent: number): void
   pong(received: number, sent: number): void
+  authenticate(params: Readonly<Record<string, unknown>>): void
 }
 
 const noOptions: OpenOptions = Object.freeze({})
@@ -42,6 +44,8 @@ export function readAtServer(type: unknown, message: Message, receiver: ServerRe
       return receiver.pong(readCount(PONG, message[1]), readCount(PONG, message[2]))
     case HELLO:
       return receiver.hello(readHello(message[1]))
+    case AUTHENTICATE:
+      return receiver.authenticate(readParams(AUTHENTICATE, isRecord(message[1]) ? message[1].params : null))
     default:
       throw refuseType(type)
   }
@@ -90,7 +94,6 @@ function readHello(value: unknown): Required<Hello> {
   if (typeof session !== 'string' || !sessionForm.test(session))
     throw refuse(HELLO, 'session is not 1 to 64 of A–Z a–z 0–9 _ -')
   if (!isCount(attempt) || attempt < 1) throw refuse(HELLO, 'attempt is not an integer from 1')
-  if (params !== undefined && !isRecord(params)) throw refuse(HELLO, 'params is not an object')
   if (meta !== undefined && !isRecord(meta)) throw refuse(HELLO, 'meta is not an object')
   if (contract !== undefined && typeof contract !== 'string') throw refuse(HELLO, 'contract is not a string')
   if (settled !== undefined && !(Array.isArray(settled) && settled.every(isCount)))
@@ -99,11 +102,16 @@ function readHello(value: unknown): Required<Hello> {
     session,
     attempt,
     received: received === undefined ? 0 : readCount(HELLO, received),
-    params: params ?? {},
+    params: readParams(HELLO, params),
     timeoutMs: timeoutMs === undefined ? 30_000 : readTimeout(HELLO, timeoutMs),
     credit: credit === undefined ? initialCredit : readPair(HELLO, credit),
     features: features === undefined ? [] : readNames(features),
   }
+}
+
+function readParams(type: number, params: unknown = {}): Readonly<Record<string, unknown>> {
+  if (isRecord(params)) return params
+  throw refuse(type, 'params is not an object')
 }
 
 function readNames(value: unknown): string[] {

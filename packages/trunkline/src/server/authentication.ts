@@ -1,43 +1,54 @@
-// Who is there: waits for `hello`, asks `authenticate`, and says passed or refused, once. Does not know calls or sessions.
+// Who is there: asks `authenticate` and `identify` within a time, and says passed, refused or failed, once.
+// Does not know sockets, calls or sessions.
 import { describe, mistake } from '../contract/mistake.ts'
-import { closeCode } from '../protocol/close.ts'
-import { isRpcError } from '../protocol/error.ts'
+import { type BuiltinCode, isRpcError } from '../protocol/error.ts'
 import { isPromiseLike } from './call.ts'
 import type { Identity, ServerSettings } from './options.ts'
 import type { UpgradeRequest } from './socket.ts'
 
+/** Somebody who has passed. */
+export interface Principal {
+  readonly context: unknown
+  /** Undefined where nobody identifies. */
+  readonly name: string | undefined
+  /** When the credentials end, on the clock of `Date.now()`; Infinity where they don't. */
+  readonly expiresAt: number
+  /** When it was asked, on the clock of `performance.now()`: what was revoked since then does not count. */
+  readonly askedAt: number
+}
+
+/** What can be the matter. `UNAUTHORIZED` and `FORBIDDEN` are verdicts; the others say nothing about the credentials. */
+export interface Refusal {
+  readonly code: BuiltinCode
+  readonly message: string
+}
+
 export interface AuthenticationOutcome {
-  passed(context: unknown, principal: string | undefined): void
-  /** Close with this code; the reason is for the client. */
-  refused(code: number, reason: string): void
-  /** `authenticate` has failed for a reason of its own; for `onError`. */
+  passed(principal: Principal): void
+  refused(refusal: Refusal): void
+  /** `authenticate` or `identify` has failed for a reason of its own; for `onError`. `refused` follows. */
   failed(error: unknown): void
 }
 
 export class Authentication {
   readonly #settings: ServerSettings
-  readonly #request: UpgradeRequest
   readonly #outcome: AuthenticationOutcome
-  #timer: ReturnType<typeof setTimeout> | undefined
-  #controller: AbortController | undefined
+  readonly #askedAt = performance.now()
+  readonly #timer: ReturnType<typeof setTimeout>
+  readonly #controller = new AbortController()
   #isOver = false
 
-  constructor(settings: ServerSettings, request: UpgradeRequest, outcome: AuthenticationOutcome) {
+  constructor(settings: ServerSettings, outcome: AuthenticationOutcome) {
     this.#settings = settings
-    this.#request = request
     this.#outcome = outcome
-    this.#timer = setTimeout(() => this.#refuse(closeCode.noHello, 'no hello in time'), settings.helloTimeoutMs)
+    this.#timer = setTimeout(() => this.#refuse('TIMEOUT', 'authentication took too long'), settings.authTimeoutMs)
   }
 
-  /** `hello` has come. */
-  start(params: Readonly<Record<string, unknown>>): void {
-    clearTimeout(this.#timer)
-    const { authenticate, authTimeoutMs } = this.#settings
+  start(params: Readonly<Record<string, unknown>>, request: UpgradeRequest): void {
+    const { authenticate } = this.#settings
     if (!authenticate) return this.#pass({})
-    this.#timer = setTimeout(() => this.#refuse(closeCode.tryAgainLater, 'authentication took too long'), authTimeoutMs)
-    this.#controller = new AbortController()
     try {
-      const context = authenticate({ params, request: this.#request, signal: this.#controller.signal })
+      const context = authenticate({ params, request, signal: this.#controller.signal })
       if (isPromiseLike(context)) context.then(this.#pass, this.#fail)
       else this.#pass(context)
     } catch (error) {
@@ -49,34 +60,36 @@ export class Authentication {
   stop(): void {
     this.#isOver = true
     clearTimeout(this.#timer)
-    this.#controller?.abort()
+    this.#controller.abort()
   }
 
   readonly #pass = (context: unknown): void => {
     if (this.#isOver) return
+    let principal: Principal
     try {
       requireContext(this.#settings, context)
-      const principal = principalOf(this.#settings, context)
-      clearTimeout(this.#timer)
-      this.#isOver = true
-      this.#outcome.passed(context, principal)
+      principal = { context, askedAt: this.#askedAt, ...identityOf(this.#settings, context) }
     } catch (error) {
-      this.#fail(error)
+      return this.#fail(error)
     }
+    clearTimeout(this.#timer)
+    this.#isOver = true
+    if (principal.expiresAt <= Date.now())
+      this.#outcome.refused({ code: 'UNAUTHORIZED', message: 'expired credentials' })
+    else this.#outcome.passed(principal)
   }
 
   readonly #fail = (error: unknown): void => {
     if (this.#isOver) return
-    if (isRpcError(error) && error.code === 'UNAUTHORIZED')
-      return this.#refuse(closeCode.unauthenticated, error.message)
-    if (isRpcError(error) && error.code === 'FORBIDDEN') return this.#refuse(closeCode.forbidden, error.message)
+    if (isRpcError(error) && (error.code === 'UNAUTHORIZED' || error.code === 'FORBIDDEN'))
+      return this.#refuse(error.code, error.message)
     this.#outcome.failed(error)
-    this.#refuse(closeCode.tryAgainLater, 'authentication is not possible at the moment')
+    this.#refuse('INTERNAL', 'authentication is not possible at the moment')
   }
 
-  #refuse(code: number, reason: string): void {
+  #refuse(code: BuiltinCode, message: string): void {
     this.stop()
-    this.#outcome.refused(code, reason)
+    this.#outcome.refused({ code, message })
   }
 }
 
@@ -86,10 +99,16 @@ function requireContext({ authenticate }: ServerSettings, context: unknown): voi
   throw mistake(`authenticate: expected a context, an object, got ${describe(context)}; ${advice}`, 'context')
 }
 
-function principalOf({ identify }: ServerSettings, context: unknown): string | undefined {
-  if (!identify) return undefined
+function identityOf({ identify }: ServerSettings, context: unknown): Pick<Principal, 'name' | 'expiresAt'> {
+  if (!identify) return { name: undefined, expiresAt: Number.POSITIVE_INFINITY }
   const identity: unknown = identify(context)
-  const principal = (identity as Identity | undefined)?.principal
-  if (typeof principal === 'string') return principal
-  throw mistake(`identify: expected { principal: string }, got ${describe(identity)}`, 'context')
+  const { principal, expiresAt } = (identity ?? {}) as Partial<Identity>
+  if (typeof principal !== 'string' || principal === '')
+    throw mistake(`identify: expected { principal: string }, not empty, got ${describe(identity)}`, 'context')
+  const endsAt = Number(expiresAt ?? Number.POSITIVE_INFINITY)
+  if (!Number.isNaN(endsAt)) return { name: principal, expiresAt: endsAt }
+  throw mistake(
+    `identify: expected expiresAt to be a date or milliseconds since 1970, got ${describe(expiresAt)}`,
+    'context',
+  )
 }

@@ -13,6 +13,8 @@ import { encodeOutput, type Operation } from './operation.ts'
 export interface CallHost {
   readonly handle: Connection
   readonly context: unknown
+  /** Rises with each renewal of the credentials. */
+  readonly generation: number
   readonly deadlines: Deadlines
   /** The longest message the other end takes. */
   readonly messageBytes: number
@@ -32,9 +34,12 @@ export class ServerCall implements Invoker, Expiring {
   readonly operation: Operation
   readonly options: OpenOptions
   readonly deadline: number
+  /** That of the host when it began. */
+  readonly generation: number
   hasReadLastEventId = false
   readonly #host: CallHost
   #controller: AbortController | undefined
+  #invocation: HandlerInvocation | undefined
   #begun = false
   #over = false
 
@@ -44,6 +49,12 @@ export class ServerCall implements Invoker, Expiring {
     this.operation = operation
     this.options = options
     this.deadline = deadline
+    this.generation = host.generation
+  }
+
+  /** A stream's validated input. */
+  get input(): unknown {
+    return this.#invocation?.input
   }
 
   get connection(): Connection {
@@ -77,6 +88,7 @@ export class ServerCall implements Invoker, Expiring {
   /** Runs it. Synchronous handlers answer within this call: no promise is made that they did not make. */
   run(input: unknown): void {
     const invocation = new HandlerInvocation(this, input, this.#host.context, this.operation.errors)
+    if (this.#isStream) this.#invocation = invocation
     let outcome: unknown
     try {
       outcome = this.operation.run(invocation)

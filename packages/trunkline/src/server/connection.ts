@@ -1,11 +1,21 @@
-// One accepted socket, from its first frame to its end: hello and welcome, frames in and out, pressure.
+// One accepted socket, from its first frame to its end: hello and welcome, frames in and out, pressure, credentials.
 // Hands calls to its session; does not know HTTP or the runtime.
 //
 //   opening ──hello──▶ authenticating ──welcome──▶ open ──▶ closed
 //      └──────────────────────┴── refusal, time-out, loss ──────▲
 import { closeCode, cutReason } from '../protocol/close.ts'
-import { FrameRefusal, readFrame, refuse, sequenceBroken } from '../protocol/decode.ts'
 import {
+  type Frame,
+  FrameRefusal,
+  parseFrame,
+  readFrame,
+  readMessage,
+  refuse,
+  sequenceBroken,
+} from '../protocol/decode.ts'
+import {
+  AUTHENTICATE,
+  encodeAuthenticated,
   encodeGoaway,
   encodePing,
   encodePong,
@@ -17,8 +27,10 @@ import {
 } from '../protocol/messages.ts'
 import { Outbox, type OutboxHost } from '../protocol/outbox.ts'
 import { readAtServer, type ServerReceiver } from '../protocol/read-at-server.ts'
-import { Authentication } from './authentication.ts'
+import { Authentication, type Principal } from './authentication.ts'
+import { Backlog, type BacklogHost } from './backlog.ts'
 import type { Connection } from './handler.ts'
+import { Opening, type OpeningHost } from './opening.ts'
 import type { ServerCore } from './server.ts'
 import { ServerSession, type SessionLine } from './session.ts'
 import type { ServerSocket, SocketEvents, UpgradeRequest } from './socket.ts'
@@ -27,46 +39,60 @@ import type { ServerSocket, SocketEvents, UpgradeRequest } from './socket.ts'
 const restAtBytes = 64 * 1024
 /** Unsent bytes at which no more calls are read. */
 const pauseAtBytes = 1024 * 1024
-/** Unsent bytes at which a connection is given up. */
-const giveUpAtBytes = 16 * 1024 * 1024
-/** What a stranger may have the server hold before it is known (PROTOCOL.md section 3), in UTF-16 units. */
-const maxUnauthenticated = 64 * 1024
+/** Expired credentials are good for this long: time to get others, on a line that may be slow. */
+const expiryGraceMs = 25_000
 
-export class ServerConnection implements ServerReceiver, SocketEvents, OutboxHost, Connection, SessionLine {
+export class ServerConnection
+  implements ServerReceiver, SocketEvents, OutboxHost, Connection, SessionLine, OpeningHost, BacklogHost
+{
   readonly id: string
+  readonly remoteAddress: string | undefined
   principal: string | undefined
   isResting = false
   lastReceivedAt: number
   lastSentAt: number
+  /** When its credentials end, on the clock of `Date.now()`. */
+  #expiresAt = Number.POSITIVE_INFINITY
   readonly #core: ServerCore
   readonly #socket: ServerSocket
   readonly #outbox: Outbox
-  #phase: 'opening' | 'authenticating' | 'open' | 'closed' = 'opening'
-  #authentication: Authentication | undefined
-  #hello: Required<Hello> | undefined
+  readonly #backlog: Backlog
+  /** For `authenticate`, now and when credentials are renewed. */
+  readonly #request: UpgradeRequest
+  /** Until the connection is welcome. */
+  #opening: Opening | undefined
+  #renewal: Authentication | undefined
   /** Made when the connection is welcome; until then there is nothing a message could be for. */
   #session: ServerSession | undefined
-  #held: string[] = []
-  #heldLength = 0
+  #isClosed = false
   #received = 0
   #sent = 0
-  #isPaused = false
+  /** What keeps the socket from being read. */
+  #isBehind = false
+  #isHeld = false
 
   constructor(core: ServerCore, socket: ServerSocket, request: UpgradeRequest, id: string) {
     this.#core = core
     this.#socket = socket
+    this.#request = request
     this.id = id
+    this.remoteAddress = request.remoteAddress
     this.lastReceivedAt = this.lastSentAt = performance.now()
     this.#outbox = new Outbox(this)
-    this.#authentication = new Authentication(core.settings, request, {
-      passed: (context, principal) => this.#welcome(context, principal),
-      refused: (code, reason) => this.close(code, reason),
-      failed: (error) => core.report(error),
-    })
+    this.#backlog = new Backlog(this)
+    this.#opening = new Opening(this, core.settings)
   }
 
   get isOpen(): boolean {
-    return this.#phase === 'open'
+    return this.#session !== undefined && !this.#isClosed
+  }
+
+  get isExpired(): boolean {
+    return Date.now() > this.#expiresAt + expiryGraceMs
+  }
+
+  get context(): unknown {
+    return this.#session?.context
   }
 
   get openCalls(): number {
@@ -83,23 +109,15 @@ export class ServerConnection implements ServerReceiver, SocketEvents, OutboxHos
 
   // ── Socket events ──────────────────────────────────────────────────────────
 
-  text(frame: string): void {
-    if (this.#phase === 'closed') return
-    this.lastReceivedAt = performance.now()
-    if (this.#phase !== 'open' && !this.#mayHold(frame)) return
-    if (this.#phase === 'authenticating') {
-      this.#held.push(frame)
-      return
+  text(text: string): void {
+    if (this.#isClosed) return
+    const now = performance.now()
+    this.lastReceivedAt = now
+    if (this.#opening) {
+      if (!this.#opening.mayTake(text)) return
+      if (this.#opening.isHolding) return this.#opening.hold(text)
     }
-    try {
-      // A batch has a bracket in second place; what is not a batch is one message, and has a message's limit.
-      if (frame.length > this.#core.messageBytes && frame[1] !== '[') {
-        throw new FrameRefusal(closeCode.tooLarge, `a message is larger than ${this.#core.messageBytes} bytes`)
-      }
-      if (readFrame(frame, readAtServer, this)) this.#received++
-    } catch (error) {
-      this.#refuse(error)
-    }
+    this.#take(text, now)
   }
 
   binary(): void {
@@ -107,11 +125,11 @@ export class ServerConnection implements ServerReceiver, SocketEvents, OutboxHos
   }
 
   drained(): void {
-    if (this.#phase === 'closed') return
+    if (this.#isClosed) return
     this.isResting = false
-    if (this.#isPaused) {
-      this.#isPaused = false
-      this.#socket.resume()
+    if (this.#isBehind) {
+      this.#isBehind = false
+      if (!this.#isHeld) this.#socket.resume()
     }
     this.#session?.wake()
   }
@@ -124,10 +142,8 @@ export class ServerConnection implements ServerReceiver, SocketEvents, OutboxHos
   // ── Messages ───────────────────────────────────────────────────────────────
 
   hello(hello: Required<Hello>): void {
-    if (this.#phase !== 'opening') throw refuse(HELLO, 'sent twice')
-    this.#phase = 'authenticating'
-    this.#hello = hello
-    this.#authentication?.start(hello.params)
+    if (!this.#opening) throw refuse(HELLO, 'sent twice')
+    this.#opening.hello(hello, this.#request)
   }
 
   open(id: number, path: string, input: unknown, options: OpenOptions, rich: unknown): void {
@@ -153,14 +169,28 @@ export class ServerConnection implements ServerReceiver, SocketEvents, OutboxHos
     this.#checkSequence(received, sent)
   }
 
+  authenticate(params: Readonly<Record<string, unknown>>): void {
+    this.#requireSession()
+    if (this.#renewal) throw refuse(AUTHENTICATE, 'the one before is not answered yet')
+    this.#renewal = new Authentication(this.#core.settings, {
+      passed: (principal) => this.#renew(principal),
+      refused: (refusal) => {
+        this.#renewal = undefined
+        this.write(encodeAuthenticated(refusal), false)
+      },
+      failed: (error) => this.report(error),
+    })
+    this.#renewal.start(params, this.#request)
+  }
+
   // ── For its session ────────────────────────────────────────────────────────
 
   send(message: string): void {
-    if (this.#phase === 'open') this.#outbox.push(message)
+    if (this.isOpen) this.#outbox.push(message)
   }
 
   sendStream(message: string): void {
-    if (this.#phase === 'open') this.#outbox.pushStream(message)
+    if (this.isOpen) this.#outbox.pushStream(message)
   }
 
   // ── For its outbox ─────────────────────────────────────────────────────────
@@ -174,12 +204,53 @@ export class ServerConnection implements ServerReceiver, SocketEvents, OutboxHos
   }
 
   write(text: string, counted: boolean): void {
-    if (this.#phase === 'closed') return
+    if (this.#isClosed) return
     if (counted) this.#sent++
     this.lastSentAt = performance.now()
     this.#socket.send(text)
     const buffered = this.#socket.bufferedAmount
     if (buffered >= restAtBytes) this.#relieve(buffered)
+  }
+
+  // ── For its backlog ────────────────────────────────────────────────────────
+
+  work(frame: Frame, index: number): boolean {
+    try {
+      readMessage(frame, index, readAtServer, this as ServerReceiver)
+    } catch (error) {
+      this.#refuse(error)
+    }
+    return !this.#isClosed
+  }
+
+  yieldTo(task: () => void): void {
+    this.#core.settings.yieldTo(task)
+  }
+
+  hold(isHeld: boolean): void {
+    this.#isHeld = isHeld
+    if (this.#isClosed) return
+    if (isHeld) this.#socket.pause()
+    else if (!this.#isBehind) this.#socket.resume()
+  }
+
+  // ── For its opening ────────────────────────────────────────────────────────
+
+  admit(hello: Required<Hello>, principal: Principal, held: readonly string[]): void {
+    const refusal = this.#core.refusalFor(principal)
+    if (refusal) return this.close(refusal.code, refusal.reason)
+    this.#opening = undefined
+    this.principal = principal.name
+    this.#expiresAt = principal.expiresAt
+    this.#session = new ServerSession(this.#core, this, hello, principal.context)
+    this.#core.admit(this)
+    this.write(encodeWelcome(this.#core.welcomeFor(this.id, principal)), false)
+    const now = performance.now()
+    for (const frame of held) this.#take(frame, now)
+  }
+
+  report(error: unknown): void {
+    this.#core.report(error)
   }
 
   // ── Life ───────────────────────────────────────────────────────────────────
@@ -189,7 +260,7 @@ export class ServerConnection implements ServerReceiver, SocketEvents, OutboxHos
   }
 
   sendGoaway(drainMs: number): void {
-    if (this.#phase === 'open') this.write(encodeGoaway(drainMs, 'the server is shutting down'), false)
+    if (this.isOpen) this.write(encodeGoaway(drainMs, 'the server is shutting down'), false)
   }
 
   disconnect(reason = 'disconnected by the server'): void {
@@ -198,8 +269,13 @@ export class ServerConnection implements ServerReceiver, SocketEvents, OutboxHos
 
   /** Says what is left to say and closes. Safe to call twice. */
   close(code: number, reason: string): void {
-    if (this.#phase === 'closed') return
-    if (this.#phase === 'open') this.#outbox.flush()
+    if (this.isOpen) this.#outbox.flush()
+    this.shut(code, reason)
+  }
+
+  /** Closes, and says nothing of what is left to say. Safe to call twice. */
+  shut(code: number, reason: string): void {
+    if (this.#isClosed) return
     this.#end()
     this.#socket.close(code, cutReason(reason))
   }
@@ -211,38 +287,49 @@ export class ServerConnection implements ServerReceiver, SocketEvents, OutboxHos
   }
 
   #end(): void {
-    if (this.#phase === 'closed') return
-    this.#phase = 'closed'
-    this.#authentication?.stop()
-    this.#authentication = undefined
+    if (this.#isClosed) return
+    this.#isClosed = true
+    if (this.#opening) this.#core.unknown(this)
+    this.#opening?.stop()
+    this.#opening = undefined
+    this.#renewal?.stop()
     this.#outbox.clear()
-    this.#held = []
+    this.#backlog.clear()
     this.#session?.end()
   }
 
-  #welcome(context: unknown, principal: string | undefined): void {
-    if (this.#phase !== 'authenticating') return
-    this.#phase = 'open'
-    this.#authentication = undefined
-    this.principal = principal
-    this.#session = new ServerSession(this.#core, this, this.#hello as Required<Hello>, context)
-    this.#hello = undefined
-    this.write(encodeWelcome(this.#core.welcomeFor(this.id)), false)
-    const held = this.#held
-    this.#held = []
-    for (const frame of held) this.text(frame)
+  #take(text: string, now: number): void {
+    if (this.#isClosed) return
+    try {
+      // A batch has a bracket in second place; what is not a batch is one message, and has a message's limit.
+      if (text.length > this.#core.messageBytes && text[1] !== '[') {
+        throw new FrameRefusal(closeCode.tooLarge, `a message is larger than ${this.#core.messageBytes} bytes`)
+      }
+      const frame = parseFrame(text)
+      if (frame.isCounted) this.#received++
+      // The first frame, whatever it is, has to be `hello`.
+      if (frame.isControl || this.#opening) readFrame(frame, readAtServer, this as ServerReceiver)
+      else this.#backlog.take(frame, text.length, now)
+    } catch (error) {
+      this.#refuse(error)
+    }
   }
 
-  #mayHold(frame: string): boolean {
-    this.#heldLength += frame.length
-    if (this.#heldLength <= maxUnauthenticated) return true
-    this.close(closeCode.badMessage, 'more than 64 KiB before authentication')
-    return false
+  #renew(principal: Principal): void {
+    this.#renewal = undefined
+    // Nothing of the one may be taken for the other's: the client comes back as who it is now.
+    if (principal.name !== this.principal)
+      return this.shut(closeCode.expired, 'the credentials are those of another principal')
+    const refusal = this.#core.refusalFor(principal, this)
+    if (refusal) return this.shut(refusal.code, refusal.reason)
+    this.#expiresAt = principal.expiresAt
+    this.#session?.renew(principal.context)
+    this.write(encodeAuthenticated({ expiresInMs: expiresIn(principal) }), false)
   }
 
   #requireSession(): ServerSession {
     if (this.#session) return this.#session
-    throw refuse(HELLO, this.#phase === 'opening' ? 'has to be the first frame' : 'has to be alone in its frame')
+    throw refuse(HELLO, this.#opening?.isHolding ? 'has to be alone in its frame' : 'has to be the first frame')
   }
 
   #refuse(error: unknown): void {
@@ -258,11 +345,16 @@ export class ServerConnection implements ServerReceiver, SocketEvents, OutboxHos
 
   #relieve(buffered: number): void {
     this.isResting = true
-    if (buffered >= giveUpAtBytes) {
+    if (buffered >= this.#core.settings.limits.bufferedBytes) {
       this.close(closeCode.slowConsumer, 'reads too slowly')
-    } else if (buffered >= pauseAtBytes && !this.#isPaused) {
-      this.#isPaused = true
+    } else if (buffered >= pauseAtBytes && !this.#isBehind) {
+      this.#isBehind = true
       this.#socket.pause()
     }
   }
+}
+
+/** Milliseconds that credentials are still good for; undefined where they don't end. */
+export function expiresIn({ expiresAt }: Principal): number | undefined {
+  return expiresAt === Number.POSITIVE_INFINITY ? undefined : Math.max(0, Math.round(expiresAt - Date.now()))
 }

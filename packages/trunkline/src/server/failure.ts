@@ -83,5 +83,10 @@ export const refusal = {
     }),
   unreadable: ({ message }: Error): RpcError =>
     new RpcError('BAD_REQUEST', { message: `Invalid input: ${message}`, data: { issues: [{ message, path: [] }] } }),
+  rateLimited: (path: string, waitMs: number): RpcError =>
+    new RpcError('RATE_LIMITED', {
+      message: `"${path.slice(0, 128)}" was called too often; try again in ${waitMs} ms`,
+    }),
+  notAllowed: (path: string): RpcError => new RpcError('FORBIDDEN', { message: `"${path}" is no longer allowed` }),
   shuttingDown: (): RpcError => new RpcError('SHUTTING_DOWN', { message: 'The server is shutting down' }),
 }

@@ -21,6 +21,17 @@ export interface Connection {
   disconnect(reason?: string): void
 }
 
+/** An open subscription, as `reauthorize` sees it. */
+export interface StreamCall {
+  /** `rooms.messages` */
+  readonly path: string
+  readonly kind: ProcedureKind
+  /** The procedure's `meta` in the contract. */
+  readonly meta: ProcedureMeta
+  /** The validated input. */
+  readonly input: unknown
+}
+
 /** `errors.CODE(data)`, for each error the contract declares: code → data. */
 export type ErrorConstructors<Data> = {
   readonly [Code in keyof Data]: (

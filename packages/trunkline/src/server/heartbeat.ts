@@ -8,6 +8,8 @@ export interface Beating {
   readonly lastReceivedAt: number
   readonly lastSentAt: number
   readonly bufferedAmount: number
+  /** Its credentials have ended, and so has the time to get others. */
+  readonly isExpired: boolean
   sendPing(): void
   close(code: number, reason: string): void
   drop(): void
@@ -75,6 +77,10 @@ export class Heartbeat {
     const watch = this.#watch(connection, now)
     this.#checkStuck(connection, watch, now)
     if (!connection.isOpen) return false
+    if (connection.isExpired) {
+      connection.close(closeCode.expired, 'the credentials have expired')
+      return false
+    }
     if (watch.pingedAt !== undefined && connection.lastReceivedAt >= watch.pingedAt) watch.pingedAt = undefined
     if (watch.pingedAt !== undefined && !stalled) return now - watch.pingedAt > this.#timeoutMs
     const quiet = Math.min(connection.lastReceivedAt, connection.lastSentAt)

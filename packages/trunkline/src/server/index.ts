@@ -1,5 +1,6 @@
 // The door `trunkline/server`: everything that answers, on any runtime.
 export { type App, type HandlerWrapper, type Implementer, implement } from './app.ts'
+export { authorize } from './authorize.ts'
 export { type CallerOptions, createCaller } from './caller.ts'
 export {
   type Feed,
@@ -21,6 +22,7 @@ export type {
   NextMiddleware,
   Passed,
   RouterHandlers,
+  StreamCall,
   SubscriptionHandler,
 } from './handler.ts'
 export type {
@@ -30,8 +32,16 @@ export type {
   Identity,
   KeepAliveOptions,
   LimitOptions,
+  RateLimitOptions,
   ServerOptions,
 } from './options.ts'
 export { type MemoryPublisherOptions, memoryPublisher, type Publisher, type SubscribeFeedOptions } from './publisher.ts'
-export { type CloseOptions, createServer, type Server, type ServerArguments, type ServerStats } from './server.ts'
+export {
+  type CloseOptions,
+  createServer,
+  type DisconnectOptions,
+  type Server,
+  type ServerArguments,
+  type ServerStats,
+} from './server.ts'
 export type { ServerSocket, SocketEvents, UpgradeRequest } from './socket.ts'

@@ -2,13 +2,14 @@
 import { describe, mistake } from '../contract/mistake.ts'
 import type { ProcedureKind } from '../contract/procedure.ts'
 import type { AdvertisedLimits } from '../protocol/messages.ts'
+import type { StreamCall } from './handler.ts'
 import type { UpgradeRequest } from './socket.ts'
 
-/** What `authenticate` gets: once for each connection, so once more after each break. */
+/** What `authenticate` gets: once for each connection, so once more after each break, and for each `connection.authenticate()`. */
 export interface AuthenticateArgument {
   /** The client's `params`. Comes from the client: check everything. */
   readonly params: Readonly<Record<string, unknown>>
-  /** The HTTP request of the upgrade. */
+  /** The upgrade, with its cookies and other headers. */
   readonly request: UpgradeRequest
   /** Aborts when the connection is gone, or `authTimeoutMs` has passed. */
   readonly signal: AbortSignal
@@ -16,8 +17,10 @@ export interface AuthenticateArgument {
 
 /** Who a connection belongs to. */
 export interface Identity {
-  /** Names a person or program: equal for all connections of one. */
+  /** The same for the same person on every connection and every node; a client that comes back as somebody else starts anew. */
   readonly principal: string
+  /** When the credentials end: a date, or milliseconds since 1970. The client renews them before; without that the connection is closed (4101) 25 s after. */
+  readonly expiresAt?: Date | number | undefined
 }
 
 /** What `onError` gets: something nobody has answered for. */
@@ -46,15 +49,36 @@ export interface LimitOptions {
   calls?: number
   /** Subscriptions open at once on a connection. @default 1_024 */
   streams?: number
-  /** Connections of this server; more get 503 before the upgrade. @default 20_000 */
+  /** Connections of this server; more get 503 before the upgrade. @default 20_000, what 400 MB hold */
   connections?: number
+  /** Connections of one principal; one more is closed with 4104. @default 20_000, or what `connections` says: a principal may be shared by many guests */
+  connectionsPerPrincipal?: number
+  /** Connections of one address that have not authenticated yet; more get 429 before the upgrade. @default 64, a large office behind one address after a restart */
+  unauthenticatedPerAddress?: number
+  /** Bytes a connection may send before it has authenticated. @default 65_536, four times what our client sends */
+  unauthenticatedBytes?: number
+  /** Unsent bytes of a connection at which it is closed (4202) as too slow. @default 16_777_216 */
+  bufferedBytes?: number
   /** The longest deadline a call may have, in ms. @default 300_000 */
   timeoutMs?: number
 }
 
+/** A token bucket for each connection: a call takes its procedure's `cost`, and gets `RATE_LIMITED` when there is not enough. */
+export interface RateLimitOptions {
+  /** Tokens that come back a second. */
+  perSecond: number
+  /** Tokens a connection starts with, and the most it can save. @default perSecond */
+  burst?: number
+}
+
 export interface CommonServerOptions<Context> {
-  /** Says who a context is: the `principal` of its connection. */
+  /** Says who a context is: for `server.connections`, `revoke`, and so that nothing of one person is taken for another's. */
   identify?: (context: Context) => Identity
+  /**
+   * Asked for each open subscription when the credentials were renewed: false, or throwing, ends it with `FORBIDDEN`.
+   * Until it has answered the subscription sends nothing.
+   */
+  reauthorize?: (call: StreamCall, context: Context) => boolean | Promise<boolean>
   /** Hears of every defect: what a handler throws that is not an RpcError, an output its schema refuses. @default console.error */
   onError?: (report: ErrorReport<Context>) => void
   /** `false`: outputs and items go out unchecked, unknown keys and all. @default true */
@@ -65,8 +89,12 @@ export interface CommonServerOptions<Context> {
   /** Time for `authenticate`, in ms; then 1013. @default 10_000 */
   authTimeoutMs?: number
   limits?: LimitOptions
+  /** Calls a second of one connection. @default no limit: what a call costs only its author knows */
+  rateLimit?: RateLimitOptions
   /** Runs `flush` when the current turn has said what it has to say. An adapter knows best. @default queueMicrotask */
   schedule?: (flush: () => void) => void
+  /** Runs `task` after what has arrived meanwhile was read. An adapter knows best. @default setTimeout, 0 ms */
+  yieldTo?: (task: () => void) => void
 }
 
 /** Options of a server; `authenticate` is required when handlers expect a context. */
@@ -82,20 +110,24 @@ export type ServerOptions<Context> = CommonServerOptions<Context> &
 export interface ServerSettings {
   readonly authenticate: ((argument: AuthenticateArgument) => unknown) | undefined
   readonly identify: ((context: unknown) => Identity) | undefined
+  readonly reauthorize: ((call: StreamCall, context: unknown) => boolean | Promise<boolean>) | undefined
   readonly onError: (report: ErrorReport<unknown>) => void
   readonly validateOutput: boolean
   readonly keepAlive: { readonly intervalMs: number; readonly timeoutMs: number }
   readonly helloTimeoutMs: number
   readonly authTimeoutMs: number
-  readonly limits: AdvertisedLimits & { readonly connections: number }
+  readonly limits: AdvertisedLimits & Required<Readonly<LimitOptions>>
+  readonly rateLimit: Required<Readonly<RateLimitOptions>> | undefined
   readonly schedule: (flush: () => void) => void
+  readonly yieldTo: (task: () => void) => void
 }
 
 export function resolveOptions(options: CommonServerOptions<never> & { authenticate?: unknown }): ServerSettings {
-  const { keepAlive = {}, limits = {} } = options
+  const { keepAlive = {} } = options
   return {
     authenticate: requireFunction('authenticate', options.authenticate),
     identify: requireFunction('identify', options.identify),
+    reauthorize: requireFunction('reauthorize', options.reauthorize),
     onError: requireFunction('onError', options.onError) ?? logError,
     validateOutput: options.validateOutput ?? true,
     keepAlive: {
@@ -104,15 +136,40 @@ export function resolveOptions(options: CommonServerOptions<never> & { authentic
     },
     helloTimeoutMs: requirePositive('helloTimeoutMs', options.helloTimeoutMs ?? 5_000),
     authTimeoutMs: requirePositive('authTimeoutMs', options.authTimeoutMs ?? 10_000),
-    limits: {
-      messageBytes: requirePositive('limits.messageBytes', limits.messageBytes ?? 1_048_576),
-      calls: requirePositive('limits.calls', limits.calls ?? 1_024),
-      streams: requirePositive('limits.streams', limits.streams ?? 1_024),
-      connections: requirePositive('limits.connections', limits.connections ?? 20_000),
-      timeoutMs: requirePositive('limits.timeoutMs', limits.timeoutMs ?? 300_000),
-    },
+    limits: resolveLimits(options.limits ?? {}),
+    rateLimit: options.rateLimit && resolveRateLimit(options.rateLimit),
     schedule: requireFunction('schedule', options.schedule) ?? ((flush) => queueMicrotask(flush)),
+    yieldTo: requireFunction('yieldTo', options.yieldTo) ?? ((task) => void setTimeout(task, 0)),
   }
+}
+
+function resolveLimits(limits: LimitOptions): ServerSettings['limits'] {
+  const connections = requirePositive('limits.connections', limits.connections ?? 20_000)
+  const usual = {
+    messageBytes: 1_048_576,
+    calls: 1_024,
+    streams: 1_024,
+    connections,
+    connectionsPerPrincipal: connections,
+    unauthenticatedPerAddress: 64,
+    unauthenticatedBytes: 64 * 1024,
+    bufferedBytes: 16 * 1024 * 1024,
+    timeoutMs: 300_000,
+  }
+  for (const [name, value] of Object.entries(limits)) {
+    if (!Object.hasOwn(usual, name))
+      throw new TypeError(`limits.${name} is no limit; there are ${Object.keys(usual).join(', ')}`)
+    if (value !== undefined) usual[name as keyof typeof usual] = requirePositive(`limits.${name}`, value)
+  }
+  return usual
+}
+
+function resolveRateLimit({ perSecond, burst = perSecond }: RateLimitOptions): Required<RateLimitOptions> {
+  for (const [name, value] of Object.entries({ perSecond, burst })) {
+    if (!(Number.isFinite(value) && value > 0))
+      throw new TypeError(`rateLimit.${name} must be a positive number, got ${String(value)}`)
+  }
+  return { perSecond, burst }
 }
 
 function requireFunction<Type>(name: string, value: unknown): Type | undefined {

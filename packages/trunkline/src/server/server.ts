@@ -3,7 +3,9 @@ import { closeCode } from '../protocol/close.ts'
 import type { Welcome } from '../protocol/messages.ts'
 import { joinBatch, type Outbox } from '../protocol/outbox.ts'
 import type { App } from './app.ts'
-import { ServerConnection } from './connection.ts'
+import type { Principal } from './authentication.ts'
+import { expiresIn, ServerConnection } from './connection.ts'
+import { Connections } from './connections.ts'
 import type { Connection } from './handler.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { compileApp, type Operation } from './operation.ts'
@@ -14,6 +16,13 @@ import type { ServerSocket, SocketEvents, UpgradeRequest } from './socket.ts'
 export interface CloseOptions {
   /** How long running calls may go on, in ms. @default 10_000 */
   drainMs?: number
+}
+
+export interface DisconnectOptions<Context = unknown> {
+  /** Which connections; `context` is what `authenticate` made. */
+  where: (connection: Connection, context: Context) => boolean
+  /** For the client, in its `connection.state.reason`. @default 'disconnected by the server' */
+  reason?: string
 }
 
 export interface ServerStats {
@@ -28,24 +37,43 @@ export interface ServerStats {
 }
 
 /** A server without a runtime; `trunkline/node` gives it sockets. */
-export interface Server {
+export interface Server<Context = unknown> {
   /** Takes over a socket whose upgrade is done; the adapter passes its events on. */
   accept(socket: ServerSocket, request: UpgradeRequest): SocketEvents
   /** Connections that have been welcomed. */
   readonly connections: Iterable<Connection>
   /** True when one more connection would be too many, or the server is closing: answer the upgrade with 503. */
   readonly isFull: boolean
+  /** True when an address has too many connections that have not authenticated: answer the upgrade with 429. */
+  isCrowded(remoteAddress: string | undefined): boolean
   /** The server's `limits.messageBytes`. */
   readonly messageBytes: number
   /** How much is open and waits, at this moment. */
   stats(): ServerStats
+  /**
+   * Ends a principal here and now: its connections are closed with 4003 and say nothing more, and whoever is just being authenticated as it is refused.
+   * @returns how many connections that were
+   */
+  revoke(principal: string): number
+  /**
+   * Closes connections with 4003; their clients don't come back by themselves.
+   * @returns how many that were
+   */
+  disconnect(options: DisconnectOptions<Context>): number
   /** Lets running calls finish, tells every client, and closes with 1012. Resolves when no socket is left; safe to call twice. */
   close(options?: CloseOptions): Promise<void>
 }
 
 /** Serves an app to any WebSocket that `accept` is given. */
-export function createServer<Router, Context>(app: App<Router, Context>, ...rest: ServerArguments<Context>): Server {
-  return new ServerCore(app as App, resolveOptions((rest[0] ?? {}) as ServerOptions<never>))
+export function createServer<Router, Context>(
+  app: App<Router, Context>,
+  ...rest: ServerArguments<Context>
+): Server<Context> {
+  // Contexts are a matter of types; at run time the server hands on what `authenticate` gave.
+  return new ServerCore(
+    app as App,
+    resolveOptions((rest[0] ?? {}) as ServerOptions<never>),
+  ) as Server<never> as Server<Context>
 }
 
 /** Options may be left out when none is required. */
@@ -61,7 +89,7 @@ export class ServerCore implements Server {
   readonly operations: ReadonlyMap<string, Operation>
   isDraining = false
   readonly #epoch = randomId()
-  readonly #connections = new Set<ServerConnection>()
+  readonly #connections = new Connections()
   readonly #heartbeat: Heartbeat
   readonly #sharedNumbers = new WeakMap<object, Map<Operation, number>>()
   #lastStreamNumber = 0
@@ -88,12 +116,34 @@ export class ServerCore implements Server {
     return this.settings.limits.messageBytes
   }
 
+  isCrowded(remoteAddress: string | undefined): boolean {
+    if (remoteAddress === undefined) return false
+    return this.#connections.unknownAt(remoteAddress) >= this.settings.limits.unauthenticatedPerAddress
+  }
+
   accept(socket: ServerSocket, request: UpgradeRequest): SocketEvents {
     const connection = new ServerConnection(this, socket, request, randomId())
     this.#connections.add(connection)
     this.#heartbeat.start()
     if (this.isDraining) connection.close(closeCode.serviceRestart, 'the server is shutting down')
     return connection
+  }
+
+  revoke(principal: string): number {
+    this.#connections.revoke(principal, performance.now(), this.settings.authTimeoutMs)
+    const ended = this.#connections.of(principal).filter(({ isOpen }) => isOpen)
+    for (const connection of ended) connection.shut(closeCode.forbidden, 'the access was revoked')
+    return ended.length
+  }
+
+  disconnect({ where, reason }: DisconnectOptions): number {
+    let count = 0
+    for (const connection of [...this.#connections]) {
+      if (!connection.isOpen || !where(connection, connection.context)) continue
+      connection.disconnect(reason)
+      count++
+    }
+    return count
   }
 
   stats(): ServerStats {
@@ -115,6 +165,27 @@ export class ServerCore implements Server {
 
   // ── For connections ────────────────────────────────────────────────────────
 
+  /** Why somebody who has passed may not stay all the same. */
+  refusalFor({ name, askedAt }: Principal, present?: ServerConnection): { code: number; reason: string } | undefined {
+    if (name === undefined) return undefined
+    if (this.#connections.isRevoked(name, askedAt))
+      return { code: closeCode.forbidden, reason: 'the access was revoked' }
+    const most = this.settings.limits.connectionsPerPrincipal
+    if (present || this.#connections.of(name).length < most) return undefined
+    return { code: closeCode.tooManyConnections, reason: `${most} connections of this principal are open already` }
+  }
+
+  /** The connection is welcome. */
+  admit(connection: ServerConnection): void {
+    this.#connections.known(connection)
+    if (connection.principal !== undefined) this.#connections.join(connection.principal, connection)
+  }
+
+  /** The connection is gone before anybody knew who it was. */
+  unknown(connection: ServerConnection): void {
+    this.#connections.known(connection)
+  }
+
   forget(connection: ServerConnection): void {
     this.#connections.delete(connection)
     if (this.#connections.size > 0) return
@@ -122,14 +193,14 @@ export class ServerCore implements Server {
     this.#whenEmpty?.()
   }
 
-  welcomeFor(connection: string): Welcome {
+  welcomeFor(connection: string, principal: Principal): Welcome {
     const { keepAlive, limits } = this.settings
     return {
       connection,
       session: 'new',
       received: 0,
       server: this.#epoch,
-      features: [],
+      features: ['authenticate'],
       keepAlive,
       limits: {
         messageBytes: limits.messageBytes,
@@ -138,6 +209,8 @@ export class ServerCore implements Server {
         timeoutMs: limits.timeoutMs,
       },
       spreadMs: this.#connections.size * spreadPerConnectionMs,
+      principal: principal.name,
+      expiresInMs: expiresIn(principal),
     }
   }
 

@@ -2,7 +2,7 @@
 // Does not read frames and does not know the socket, so that it can outlive one.
 import { Deadlines } from '../protocol/deadlines.ts'
 import { refuse } from '../protocol/decode.ts'
-import type { RpcError } from '../protocol/error.ts'
+import { isRpcError, type RpcError } from '../protocol/error.ts'
 import { type CreditPair, encodeAccept, encodeError, type Hello, OPEN, type OpenOptions } from '../protocol/messages.ts'
 import { decodeValue } from '../protocol/values.ts'
 import { type CallHost, ServerCall } from './call.ts'
@@ -10,6 +10,7 @@ import { describeFailure, refusal } from './failure.ts'
 import { feedOf } from './feed.ts'
 import type { Connection } from './handler.ts'
 import { isAsyncIterable, notASource, type Operation } from './operation.ts'
+import { RateLimit } from './rate-limit.ts'
 import type { ServerCore } from './server.ts'
 import { FedStream, PulledStream, type ServerStream, type StreamHost } from './stream.ts'
 
@@ -23,7 +24,8 @@ export interface SessionLine extends Connection {
 }
 
 export class ServerSession implements CallHost, StreamHost {
-  readonly context: unknown
+  context: unknown
+  generation = 0
   readonly messageBytes: number
   readonly deadlines: Deadlines
   readonly #core: ServerCore
@@ -35,6 +37,7 @@ export class ServerSession implements CallHost, StreamHost {
   /** Subscriptions whose handler has not given its source yet. */
   #opening = 0
   #lastId = 0
+  readonly #rate: RateLimit | undefined
 
   constructor(core: ServerCore, line: SessionLine, hello: Required<Hello>, context: unknown) {
     this.#core = core
@@ -44,6 +47,8 @@ export class ServerSession implements CallHost, StreamHost {
     this.context = context
     this.messageBytes = core.messageBytes
     this.deadlines = new Deadlines(() => this.#calls.values())
+    const { rateLimit } = core.settings
+    this.#rate = rateLimit && new RateLimit(rateLimit, performance.now())
   }
 
   get handle(): Connection {
@@ -69,6 +74,8 @@ export class ServerSession implements CallHost, StreamHost {
     else if (!options.repeat) throw refuse(OPEN, `id ${id} is not above the last, ${this.#lastId}`)
     else if (this.#calls.has(id) || this.#streams.has(id)) throw refuse(OPEN, `id ${id} is open already`)
     const operation = this.#core.operations.get(path)
+    const waitMs = this.#rate?.take(operation?.procedure.cost ?? 1, now) ?? 0
+    if (waitMs > 0) return this.#turnAway(id, refusal.rateLimited(path, waitMs), operation)
     if (!operation) return this.#turnAway(id, refusal.notFound(path), undefined)
     const full = this.#refusalFor(operation)
     if (full) return this.#turnAway(id, full, operation)
@@ -105,6 +112,13 @@ export class ServerSession implements CallHost, StreamHost {
   /** The socket has caught up. */
   wake(): void {
     for (const stream of this.#streams.values()) stream.wake()
+  }
+
+  /** The same principal with new credentials: what is open is asked for again. */
+  renew(context: unknown): void {
+    this.context = context
+    this.generation++
+    for (const stream of [...this.#streams.values()]) this.#askAgain(stream)
   }
 
   /** Nobody will come for the answers any more. Safe to call twice. */
@@ -148,6 +162,7 @@ export class ServerSession implements CallHost, StreamHost {
     this.#takeOff(call)
     this.#streams.set(call.id, stream)
     this.sendStream(encodeAccept(call.id, number, feed?.position))
+    if (call.generation !== this.generation) this.#askAgain(stream)
     stream.start()
   }
 
@@ -157,6 +172,27 @@ export class ServerSession implements CallHost, StreamHost {
 
   report(error: unknown, operation: Operation): void {
     this.#core.report(error, operation, this.context)
+  }
+
+  /** Asks `reauthorize` about an open stream, which sends nothing meanwhile. */
+  async #askAgain(stream: ServerStream): Promise<void> {
+    const { reauthorize, authTimeoutMs } = this.#core.settings
+    if (!reauthorize) return
+    const { operation, input } = stream.call
+    const { path, procedure } = operation
+    stream.hold()
+    // Nobody is let through because the question took too long.
+    const timer = setTimeout(() => stream.refuse(refusal.notAllowed(path)), authTimeoutMs)
+    try {
+      const { kind, meta } = procedure
+      if (await reauthorize({ path, kind, meta, input }, this.context)) stream.release()
+      else stream.refuse(refusal.notAllowed(path))
+    } catch (error) {
+      if (!isRpcError(error)) this.report(error, operation)
+      stream.refuse(isRpcError(error) ? error : refusal.notAllowed(path))
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   #takeOff(call: ServerCall): void {

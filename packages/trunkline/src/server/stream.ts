@@ -30,6 +30,10 @@ export abstract class ServerStream {
   #byteLimit: number
   #items = 0
   #bytes = 0
+  /** Questions whether it may go on that are not answered. */
+  #holds = 0
+  /** Sends the item that was on its way when the question came up. */
+  #late: (() => void) | undefined
 
   constructor(host: StreamHost, call: ServerCall, number: number, credit: CreditPair) {
     this.host = host
@@ -46,13 +50,41 @@ export abstract class ServerStream {
   protected abstract stop(): void
 
   ready(): boolean {
-    return !this.isOver && this.#items < this.#itemLimit && this.#bytes < this.#byteLimit && !this.host.isResting
+    return (
+      !this.isOver &&
+      this.#items < this.#itemLimit &&
+      this.#bytes < this.#byteLimit &&
+      this.#holds === 0 &&
+      !this.host.isResting
+    )
   }
 
   credit(items: number, bytes: number): void {
     this.#itemLimit = Math.max(this.#itemLimit, items)
     this.#byteLimit = Math.max(this.#byteLimit, bytes)
     this.wake()
+  }
+
+  /** Sends nothing until `release`. */
+  hold(): void {
+    this.#holds++
+  }
+
+  release(): void {
+    if (--this.#holds > 0) return
+    const late = this.#late
+    this.#late = undefined
+    if (late) late()
+    else this.wake()
+  }
+
+  protected get isHeld(): boolean {
+    return this.#holds > 0
+  }
+
+  /** Keeps what may not be said yet; a stream has one item on its way at most. */
+  protected sendLate(send: () => void): void {
+    this.#late = send
   }
 
   /** The consumer has unsubscribed or gone: the signal first, then the source. */
@@ -74,7 +106,13 @@ export abstract class ServerStream {
     this.host.endStream(this)
   }
 
+  /** Its source has failed. */
   fail(error: unknown): void {
+    this.refuse(error)
+  }
+
+  /** Ends it at once, whatever is on its way. */
+  refuse(error: unknown): void {
     if (this.isOver) return
     this.isOver = true
     this.call.failStream(error, (text) => this.host.sendStream(text))
@@ -163,6 +201,7 @@ export class PulledStream extends ServerStream {
   }
 
   #send(payload: Payload | undefined, id: string | undefined): void {
+    if (this.isHeld) return this.sendLate(() => this.#send(payload, id))
     this.#isBusy = false
     if (this.isOver) return
     this.sendItem(encodeItem(this.number, payload, id), sizeOf(payload))
@@ -242,6 +281,7 @@ export class FedStream extends ServerStream implements FeedSink {
   }
 
   readonly #encoded = (item: EncodedItem): void => {
+    if (this.isHeld) return this.sendLate(() => this.#encoded(item))
     this.#isBusy = false
     if (this.isOver) return
     this.sendItem(item.text, item.bytes)

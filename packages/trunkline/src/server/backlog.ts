@@ -1,0 +1,110 @@
+// What a connection has said and is not worked off: a slice at a time, so that whoever asks for much at once starves nobody else.
+// Does not know what a message does.
+import type { Frame } from '../protocol/decode.ts'
+
+export interface BacklogHost {
+  /** Works off one message; false when the connection is over. */
+  work(frame: Frame, index: number): boolean
+  /** Runs `task` after what has arrived meanwhile was read. */
+  yieldTo(task: () => void): void
+  /** Reads nothing more for now, or goes on. */
+  hold(isHeld: boolean): void
+}
+
+/** The others' turn comes after this long: a quarter of a frame of a game, and hundreds of ordinary calls. */
+const sliceMs = 4
+/** Frames closer together than this came in one piece and belong to one slice. */
+const contiguousMs = 0.2
+/** The clock is looked at after this many messages: reading it costs about as much as a small message. */
+const lookEvery = 16
+/** Behind an asynchronous schema or middleware a handler runs when the slice is over, and no clock here sees it: so many at most. */
+const maxMessages = 128
+/** Text that may wait here; more stays with TCP. */
+const maxLength = 256 * 1024
+
+export class Backlog {
+  readonly #host: BacklogHost
+  #waiting: { readonly frame: Frame; readonly length: number }[] = []
+  #length = 0
+  /** Messages of the first waiting frame that are done. */
+  #done = 0
+  #sliceEnd = 0
+  /** Messages that the slice may still hold. */
+  #left = 0
+  #workedUntil = Number.NEGATIVE_INFINITY
+  #isHeld = false
+
+  constructor(host: BacklogHost) {
+    this.#host = host
+  }
+
+  /** Takes a frame that came at `now` and works it off, at once if it is this connection's turn. */
+  take(frame: Frame, length: number, now: number): void {
+    if (this.#waiting.length > 0) return this.#wait(frame, length)
+    if (now - this.#workedUntil > contiguousMs) this.#begin(now)
+    const { messages } = frame
+    let done = 0
+    if (now < this.#sliceEnd && this.#left > 0) {
+      done = this.#work(frame, 0)
+      this.#workedUntil = performance.now()
+      if (done >= messages.length) return
+    }
+    this.#done = done
+    this.#wait(frame, length)
+    this.#host.yieldTo(this.#continue)
+  }
+
+  /** Forgets what is left. */
+  clear(): void {
+    this.#waiting = []
+    this.#length = 0
+    this.#done = 0
+  }
+
+  #wait(frame: Frame, length: number): void {
+    this.#waiting.push({ frame, length })
+    this.#length += length
+    if (this.#length <= maxLength || this.#isHeld) return
+    this.#isHeld = true
+    this.#host.hold(true)
+  }
+
+  readonly #continue = (): void => {
+    this.#begin(performance.now())
+    let worked = 0
+    const waiting = this.#waiting
+    for (const { frame, length } of waiting) {
+      this.#done = this.#work(frame, this.#done)
+      // What a message did has ended the connection.
+      if (this.#waiting !== waiting) return this.clear()
+      if (this.#done < frame.messages.length) break
+      this.#done = 0
+      this.#length -= length
+      worked++
+      if (this.#left === 0 || performance.now() >= this.#sliceEnd) break
+    }
+    waiting.splice(0, worked)
+    if (this.#isHeld && this.#length <= maxLength / 2) {
+      this.#isHeld = false
+      this.#host.hold(false)
+    }
+    if (waiting.length > 0) this.#host.yieldTo(this.#continue)
+  }
+
+  #begin(now: number): void {
+    this.#sliceEnd = now + sliceMs
+    this.#left = maxMessages
+  }
+
+  /** Works off messages until the slice is over; gives the index of the next. */
+  #work(frame: Frame, from: number): number {
+    const { length } = frame.messages
+    let index = from
+    while (index < length && this.#left > 0) {
+      this.#left--
+      if (!this.#host.work(frame, index++)) return length
+      if ((index - from) % lookEvery === 0 && performance.now() >= this.#sliceEnd) break
+    }
+    return index
+  }
+}
