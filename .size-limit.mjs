@@ -9,7 +9,7 @@ export default [
     path: `${dist}/client.js`,
     import: '{ createClient }',
     gzip: true,
-    limit: '11.1 kB',
+    limit: '11.9 kB',
   },
   {
     // zod is no part of it: schemas are the user's. A page that imports only types of its contract has nothing of this.
@@ -17,6 +17,6 @@ export default [
     path: `${dist}/index.js`,
     import: '{ router, query, mutation, subscription }',
     gzip: true,
-    limit: '1.85 kB',
+    limit: '1.93 kB',
   },
 ]
