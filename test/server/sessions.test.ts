@@ -132,12 +132,13 @@ describe('a principal that is away', () => {
     expect(await isKept(world, 's')).toBe(false)
   })
 
-  it('is not counted by disconnect(), which is for connections', async () => {
+  it('is disconnected too: nothing of it is kept', async () => {
     const world = startServer()
     ;(await world.knock()).lose()
     const here = await world.knock({ session: 'here' })
-    expect(world.server.disconnect({ where: () => true })).toBe(1)
+    expect(world.server.disconnect({ where: () => true })).toBe(2)
     expect(here.state.code).toBe(4003)
+    expect(world.server.stats()).toMatchObject({ sessions: 0, detached: 0 })
   })
 })
 

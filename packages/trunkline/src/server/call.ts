@@ -198,7 +198,7 @@ export class ServerCall implements Invoker, Expiring {
 
   /** Answers with what another call of the same was answered. */
   answerAs(answer: string): void {
-    this.#answer(`[${answer[0]},${this.id}${answer.slice(1)}`, true)
+    this.#answer(`[${answer[0]},${this.id}${answer.slice(1)}`)
   }
 
   /** `isKept`: whoever asks for the same may have it. */

@@ -107,7 +107,7 @@ export class Idempotency {
     call.whenOver = (answer) => this.#over(name, principal, key, call, answer)
     const begin = (answer: unknown): void => {
       if (call.isOver) return
-      if (typeof answer === 'string') call.answerAs(answer)
+      if (typeof answer === 'string') this.#answer(name, answer)
       else start()
     }
     const failed = (error: unknown): void => {
@@ -135,14 +135,20 @@ export class Idempotency {
     this.#running.delete(name)
     if (answer !== undefined) {
       this.#try(() => this.#store.set(principal, key, answer))
-      for (const other of others) other.answerAs(answer)
-      return
+      return answerAll(others, answer)
     }
     const next = others.find(({ isOver }) => !isOver)
     if (!next?.restart || next === call) return
     this.#running.set(name, [next, ...others.filter((other) => other !== next)])
     next.whenOver = (later) => this.#over(name, principal, key, next, later)
     next.restart()
+  }
+
+  /** Answers all who asked with what was kept. */
+  #answer(name: string, answer: string): void {
+    const calls = this.#running.get(name) ?? []
+    this.#running.delete(name)
+    answerAll(calls, answer)
   }
 
   #abandoned(name: string, call: ServerCall): void {
@@ -157,5 +163,12 @@ export class Idempotency {
     } catch (error) {
       this.#report(error)
     }
+  }
+}
+
+function answerAll(calls: readonly ServerCall[], answer: string): void {
+  for (const call of calls) {
+    call.whenOver = undefined
+    call.answerAs(answer)
   }
 }

@@ -76,8 +76,8 @@ export interface Server<Context = unknown> {
    */
   revoke(principal: string): number
   /**
-   * Closes connections with 4003; their clients don't come back by themselves.
-   * @returns how many that were
+   * Closes connections with 4003; their clients don't come back by themselves. Clients that are away lose what was kept for them.
+   * @returns how many clients that were
    */
   disconnect(options: DisconnectOptions<Context>): number
   /** Lets running calls finish, tells every client, and closes with 1012. Resolves when no socket is left; safe to call twice. */
