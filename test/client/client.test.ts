@@ -4,6 +4,8 @@ import { implement } from 'trunkline/server'
 import { createPair } from 'trunkline/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
+type Hello = Record<'session' | 'attempt' | 'since', unknown>
+
 const contract = router({
   echo: query({ input: unchecked<unknown>(), output: unchecked<unknown>() }),
   hang: query(),
@@ -181,10 +183,12 @@ describe('stats', () => {
     api.hang().catch(() => {})
     const live = api.ticks()
     live.then(undefined, () => {})
-    expect(connection.stats()).toEqual({ calls: 0, streams: 0, waiting: 2 })
+    const usual = { resumes: 0, replayBytes: 0, roundTripMs: undefined }
+    expect(connection.stats()).toEqual({ calls: 0, streams: 0, waiting: 2, ...usual })
     pair.isReachable = true
     await vi.advanceTimersByTimeAsync(1_000)
-    expect(connection.stats()).toEqual({ calls: 1, streams: 1, waiting: 0 })
+    const [, opens] = pair.frames.filter(({ from }) => from === 'client')
+    expect(connection.stats()).toEqual({ ...usual, calls: 1, streams: 1, waiting: 0, replayBytes: opens?.text.length })
   })
 
   it('is at zero on both ends when everything has settled', async () => {
@@ -192,7 +196,7 @@ describe('stats', () => {
     for await (const _ of api.ticks()) break
     await Promise.all(Array.from({ length: 100 }, (_, at) => api.echo(at)))
     await vi.advanceTimersByTimeAsync(0)
-    expect(connection.stats()).toEqual({ calls: 0, streams: 0, waiting: 0 })
+    expect(connection.stats()).toMatchObject({ calls: 0, streams: 0, waiting: 0 })
     expect(pair.server.stats()).toMatchObject({ calls: 0, streams: 0, bufferedBytes: 0 })
   })
 })
@@ -243,7 +247,7 @@ describe('close()', () => {
     await expect(hanging).rejects.toMatchObject({ code: 'CANCELLED', delivery: 'unknown' })
     await expect(waiting).rejects.toMatchObject({ code: 'CANCELLED' })
     await closed
-    expect(connection.stats()).toEqual({ calls: 0, streams: 0, waiting: 0 })
+    expect(connection.stats()).toMatchObject({ calls: 0, streams: 0, waiting: 0, replayBytes: 0 })
   })
 
   it('refuses new calls as not run until connect()', async () => {
@@ -508,14 +512,13 @@ describe('a connection that is closed with', () => {
     expect(status).toBe('waiting')
   })
 
-  it('each attempt has a new session name and a number above the last', async () => {
+  it('each attempt has the name of before and a number above the last, and begins another after 4110', async () => {
     const { connection } = await afterClose(4110)
     await vi.advanceTimersByTimeAsync(350)
     await ScriptedSocket.last().welcome()
-    const [first, second] = ScriptedSocket.made.map(({ sent }) => sent[0]?.[1] as { session: string; attempt: number })
+    const [first, second] = ScriptedSocket.made.map(({ sent }) => sent[0]?.[1] as Hello)
     expect(first?.session).toMatch(/^[\w-]{22}$/)
-    expect(second?.session).not.toBe(first?.session)
-    expect(second?.attempt).toBeGreaterThan(first?.attempt as number)
+    expect(second).toEqual({ ...first, attempt: 2, since: 2 })
     await connection.close()
   })
 })

@@ -222,7 +222,7 @@ describe('the meaning of a code', () => {
   it.each([
     [1006, false],
     [1011, false],
-    [1012, false],
+    [1012, true],
     [1013, true],
     [4000, true],
     [4999, true],

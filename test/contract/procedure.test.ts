@@ -23,6 +23,7 @@ describe('a procedure', () => {
       meta: {},
       idempotent: false,
       validateOutput: undefined,
+      cost: 1,
     })
   })
 

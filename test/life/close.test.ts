@@ -141,7 +141,7 @@ describe('server.close()', () => {
     await message(3)
     const closed = once(socket, 'close')
     const closing = server.close({ drainMs: 20_000 })
-    expect(await message(14)).toEqual([14, { drainMs: 20_000, reason: expect.any(String) }])
+    expect(await message(14)).toEqual([14, { drainMs: 20_000, reason: expect.any(String), spreadMs: 1 }])
     release()
     const [code] = await closed
     expect(code).toBe(1012)
@@ -269,7 +269,7 @@ describe('server.close()', () => {
         ),
     )
     await server.close({ drainMs: 0 })
-    for (const reason of await Promise.all(reasons)) expect(reason).toContain('the server restarts')
+    for (const reason of await Promise.all(reasons)) expect(reason).toContain('the server is about to go')
   })
 })
 

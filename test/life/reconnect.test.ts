@@ -71,9 +71,9 @@ async function take<Item>(iterator: AsyncIterator<Item>, count: number): Promise
   return items
 }
 
-describe('after a cut', () => {
+describe('after a cut that no session survives', () => {
   let world = makeWorld()
-  let pair = createPair(world.app, { authenticate })
+  let pair = createPair(world.app, { authenticate, resume: false })
   let { api, connection } = pair.createClient()
   let gaps: Gap[] = []
 
@@ -81,7 +81,7 @@ describe('after a cut', () => {
     vi.useFakeTimers()
     vi.spyOn(Math, 'random').mockReturnValue(0.5)
     world = makeWorld()
-    pair = createPair(world.app, { authenticate })
+    pair = createPair(world.app, { authenticate, resume: false })
     const client = pair.createClient()
     api = client.api
     connection = client.connection
@@ -117,12 +117,12 @@ describe('after a cut', () => {
     expect(world.runs).toEqual(['m'])
   })
 
-  it('an idempotent mutation in flight is repeated and answers', async () => {
+  it('an idempotent mutation in flight is repeated, joins the one that still runs and answers', async () => {
     const call = api.idempotent('i', { timeoutMs: 200_000 })
     await settle()
     await breakLink()
-    expect(world.runs).toEqual(['i', 'i'])
-    world.gates[1]?.()
+    expect(world.runs).toEqual(['i'])
+    world.gates[0]?.()
     expect(await call).toBe('i done')
   })
 
@@ -291,10 +291,15 @@ describe('a cut at any frame of a dialogue', () => {
     vi.useRealTimers()
   })
 
-  it.each(['that is lost', 'that still arrives'])('%s tells the truth and loses nothing', async (how) => {
+  it.each([
+    ['that is lost', 'runs all once, answers all and loses nothing', undefined],
+    ['that still arrives', 'runs all once, answers all and loses nothing', undefined],
+    ['that is lost', 'without resume tells the truth and loses nothing', false as const],
+    ['that still arrives', 'without resume tells the truth and loses nothing', false as const],
+  ])('%s %s', async (how, _what, resume) => {
     for (let cutAt = 1; cutAt <= 40; cutAt++) {
       const world = makeWorld()
-      const pair = createPair(world.app, { authenticate })
+      const pair = createPair(world.app, { authenticate, ...(resume === false ? { resume } : {}) })
       const frames = pair.frames as { from: 'client' | 'server'; text: string }[]
       frames.push = (...more) => {
         const count = Array.prototype.push.apply(frames, more)
@@ -328,6 +333,7 @@ describe('a cut at any frame of a dialogue', () => {
       expect(gaps).toEqual([])
       for (const [name, outcome] of outcomes) {
         const runs = world.runs.filter((run) => run === name).length
+        if (resume !== false || outcome === `${name} done`) expect([outcome, runs]).toEqual([`${name} done`, 1])
         if (outcome === `${name} done`) expect(runs, `${name}, cut at ${cutAt}`).toBe(1)
         else {
           expect(outcome).toMatchObject({ code: 'CONNECTION_LOST', delivery: 'unknown' })

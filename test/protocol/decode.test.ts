@@ -1,8 +1,15 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { FrameRefusal, parseFrame, type ReadMessage, readFrame } from '../../packages/trunkline/src/protocol/decode.ts'
-import { readAtClient } from '../../packages/trunkline/src/protocol/read-at-client.ts'
-import { readAtServer, type ServerReceiver } from '../../packages/trunkline/src/protocol/read-at-server.ts'
+import {
+  FrameRefusal,
+  parseFrame,
+  type ReadMessage,
+  readCounts,
+  readFrame,
+} from '../../packages/trunkline/src/protocol/decode.ts'
+import { ACK } from '../../packages/trunkline/src/protocol/messages.ts'
+import * as atClient from '../../packages/trunkline/src/protocol/read-at-client.ts'
+import * as atServer from '../../packages/trunkline/src/protocol/read-at-server.ts'
 
 type Call = [method: string, ...args: unknown[]]
 
@@ -23,14 +30,19 @@ function receiver<Receiver>(): { calls: Call[]; target: Receiver } {
 }
 
 const ends = {
-  server: (text: string): { counted: boolean; calls: Call[] } => read(text, readAtServer),
-  client: (text: string): { counted: boolean; calls: Call[] } => read(text, readAtClient),
+  server: (text: string): { counted: boolean; calls: Call[] } => read(text, atServer.readControl, atServer.readCall),
+  client: (text: string): { counted: boolean; calls: Call[] } => read(text, atClient.readControl, atClient.readCall),
 }
 
-function read<Receiver>(text: string, reader: ReadMessage<Receiver>): { counted: boolean; calls: Call[] } {
-  const { calls, target } = receiver<Receiver>()
+function read<Control, Calls>(
+  text: string,
+  control: ReadMessage<Control>,
+  call: ReadMessage<Calls>,
+): { counted: boolean; calls: Call[] } {
+  const { calls, target } = receiver<Control & Calls>()
   const frame = parseFrame(text)
-  readFrame(frame, reader, target)
+  if (frame.isControl) readFrame(frame, control, target)
+  else readFrame(frame, call, target)
   return { counted: frame.isCounted, calls }
 }
 
@@ -77,10 +89,32 @@ describe('frames', () => {
     expect(refusal('client', text).code).toBe(4000)
   })
 
-  it.each([11])('the reserved message %i is refused at both ends', (type) => {
-    expect(refusal('server', `[${type},{}]`).code).toBe(4000)
-    expect(refusal('client', `[${type},{}]`).code).toBe(4000)
-  })
+  it.each<['server' | 'client', string, boolean]>([
+    ['server', '[11,4,2]', false],
+    ['client', '[11,4,2]', false],
+    ['server', '[[9,1,2,3],[11,4,2]]', false],
+    ['server', '[[11,4,2],[2,1,"a"]]', true],
+    ['client', '[[3,1],[11,4,2],[6,4]]', true],
+  ])(
+    'at the %s, the ack of %s is at hand before its messages are read, and counted with its frame: %s',
+    (end, text, counted) => {
+      const { ack, isControl, isCounted } = parseFrame(text)
+      expect({ isControl, isCounted, counts: ack && readCounts(ACK, ack) }).toEqual({
+        isControl: false,
+        isCounted: counted,
+        counts: [4, 2],
+      })
+      expect(ends[end](text).calls.map(([method]) => method)).not.toContain('ack')
+    },
+  )
+
+  it.each(['[11]', '[11,0]', '[11,-1,0]', '[11,0,1.5]', '[11,{},0]', '[11,null,0]', '[11,0,"1"]'])(
+    'an ack without two counts is refused: %s',
+    (text) => {
+      const { ack } = parseFrame(text)
+      expect(() => readCounts(ACK, ack as readonly unknown[])).toThrow('ack: a count is not a non-negative integer')
+    },
+  )
 
   it.each<['server' | 'client', string]>([
     ['server', '[[2,1,"a"],[12,0,0]]'],
@@ -113,8 +147,8 @@ describe('frames', () => {
   })
 
   it('messages before the one that is refused were given, those behind it not', () => {
-    const { calls, target } = receiver<ServerReceiver>()
-    expect(() => readFrame(parseFrame('[[10,1],[10,2],[10,3]]'), readAtServer, target)).toThrow(FrameRefusal)
+    const { calls, target } = receiver<atServer.ServerCalls>()
+    expect(() => readFrame(parseFrame('[[10,1],[10,2],[10,3]]'), atServer.readCall, target)).toThrow(FrameRefusal)
     expect(calls).toEqual([['cancel', 1]])
   })
 
@@ -137,8 +171,8 @@ describe('frames', () => {
       cancel() {
         throw thrown
       },
-    } as unknown as ServerReceiver
-    expect(() => readFrame(parseFrame('[10,1]'), readAtServer, target)).toThrow(thrown)
+    } as unknown as atServer.ServerCalls
+    expect(() => readFrame(parseFrame('[10,1]'), atServer.readCall, target)).toThrow(thrown)
   })
 
   it.each<['server' | 'client', string, boolean]>([
@@ -178,11 +212,13 @@ describe('what a client may send', () => {
         {
           session: 's',
           attempt: 1,
+          since: 1,
           received: 0,
           params: {},
           timeoutMs: 30_000,
           credit: [256, 262_144],
           features: [],
+          settled: [],
         },
       ],
     ])
@@ -192,13 +228,15 @@ describe('what a client may send', () => {
     const fields = {
       session: 'A-z_9',
       attempt: 7,
+      since: 5,
       received: 3,
       params: { token: 't' },
       timeoutMs: 5,
       credit: [1, 2],
       features: ['resume'],
+      settled: [1, 7],
     }
-    const sent = { ...fields, later: 1, contract: 'x', settled: [1], meta: {} }
+    const sent = { ...fields, later: 1, contract: 'x', meta: {} }
     expect(ends.server(JSON.stringify([0, sent, 'more'])).calls).toEqual([['hello', fields]])
   })
 
@@ -284,6 +322,8 @@ describe('what a client may send', () => {
     ...[null, 5, '', 'a b', 'ä', 'a\n', 'x'.repeat(65), ['s'], {}].map((session) => hello({ session })),
     ...[null, 0, -1, 1.5, '1', true, 2 ** 53].map((attempt) => hello({ attempt })),
     ...[null, -1, 1.5, '1'].map((received) => hello({ received })),
+    ...[null, 0, -1, 2, 1.5, '1'].map((since) => hello({ since })),
+    ...[null, 5, {}, '1', [-1], [1.5], ['1'], [null], [1, [3]]].map((settled) => hello({ settled })),
     ...[null, 5, 'x', [], true].map((params) => hello({ params })),
     ...[null, 0, -1, '5', {}].map((timeoutMs) => hello({ timeoutMs })),
     ...[null, 5, [1], [1, -1], {}].map((credit) => hello({ credit })),
@@ -346,7 +386,8 @@ describe('what a server may send', () => {
     expect(ends.client('[6,4]').calls).toEqual([['item', 4, undefined, undefined, 0, undefined]])
     expect(ends.client('[6,4,1,null,null]').calls).toEqual([['item', 4, 1, undefined, 0, undefined]])
     expect(ends.client('[8,1]').calls).toEqual([['end', 1]])
-    expect(ends.client('[14,{}]').calls).toEqual([['goaway', 0, '']])
+    expect(ends.client('[14,{}]').calls).toEqual([['goaway', 0, '', undefined]])
+    expect(ends.client('[7,4,{}]').calls).toEqual([['gap', 4, 'source', undefined]])
   })
 
   it('each message keeps what it says', () => {
@@ -361,8 +402,9 @@ describe('what a server may send', () => {
     })
     expect(ends.client('[5,1,4,"p"]').calls).toEqual([['accept', 1, 4, 'p']])
     expect(ends.client('[6,4,5,"e",2000,[["bigint"]]]').calls).toEqual([['item', 4, 5, 'e', 2000, [['bigint']]]])
-    expect(ends.client('[7,4,{"reason":"dropped"}]').calls).toEqual([['gap', 4, 'dropped']])
-    expect(ends.client('[14,{"drainMs":5,"reason":"r"}]').calls).toEqual([['goaway', 5, 'r']])
+    expect(ends.client('[7,4,{"reason":"dropped"}]').calls).toEqual([['gap', 4, 'dropped', undefined]])
+    expect(ends.client('[7,4,{"reason":"dropped","position":"e9"}]').calls).toEqual([['gap', 4, 'dropped', 'e9']])
+    expect(ends.client('[14,{"drainMs":5,"reason":"r","spreadMs":7}]').calls).toEqual([['goaway', 5, 'r', 7]])
   })
 
   it('an id of the server, which is even, is an id', () => {

@@ -12,6 +12,7 @@ function open(joinStreams: (messages: string[]) => string = joinBatch) {
   const outbox = new Outbox({
     schedule: () => scheduled++,
     write: (text, counted) => frames.push({ text, counted }),
+    rider: () => undefined,
     joinStreams,
   })
   return { outbox, frames, texts: () => frames.map(({ text }) => text), scheduled: () => scheduled }
@@ -84,6 +85,7 @@ describe('batching', () => {
       write: (text) => {
         if (texts.push(text) === 1) outbox.push('[2]')
       },
+      rider: () => undefined,
       joinStreams: joinBatch,
     })
     outbox.push('[1]')

@@ -31,7 +31,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-const frameOf = (...messages: unknown[]): Frame => ({ messages, isCounted: true, isControl: false })
+const frameOf = (...messages: unknown[]): Frame => ({ messages, isCounted: true, isControl: false, ack: undefined })
 const range = (length: number): number[] => Array.from({ length }, (_, index) => index)
 
 describe('a backlog', () => {

@@ -414,16 +414,36 @@ describe('a deadline', () => {
 })
 
 describe('a lost connection', () => {
-  it('aborts the signals of its calls, and sends nothing for them', async () => {
-    const error = caught(api.hang('a'))
+  it('leaves its calls alone, and aborts their signals when nobody has come back for a minute', async () => {
+    const error = caught(api.hang('a', { timeoutMs: 200_000 }))
     await settle()
     pair.isReachable = false
     pair.cut()
-    await settle()
+    await vi.advanceTimersByTimeAsync(59_000)
+    expect(log).toEqual(['begin a'])
+    expect(pair.server.stats()).toMatchObject({ connections: 0, sessions: 1, detached: 1, calls: 1 })
+    await vi.advanceTimersByTimeAsync(2_000)
     expect(log).toEqual(['begin a', 'abort a', 'finally a'])
-    expect(pair.server.stats()).toMatchObject({ connections: 0, calls: 0 })
+    expect(pair.server.stats()).toMatchObject({ connections: 0, sessions: 0, detached: 0, calls: 0, replayBytes: 0 })
     await connection.close()
     expect(await error).toMatchObject({ code: 'CANCELLED', delivery: 'unknown' })
+  })
+})
+
+describe('a lost connection without resume', () => {
+  it('aborts the signals of its calls at once, and sends nothing for them', async () => {
+    const hard = createPair(app, { ...options, resume: false })
+    const client = hard.createClient()
+    const error = caught(client.api.hang('a'))
+    await settle()
+    hard.isReachable = false
+    hard.cut()
+    await settle()
+    expect(log).toEqual(['begin a', 'abort a', 'finally a'])
+    expect(hard.server.stats()).toMatchObject({ connections: 0, sessions: 0, detached: 0, calls: 0, replayBytes: 0 })
+    await client.connection.close()
+    expect(await error).toMatchObject({ code: 'CANCELLED', delivery: 'unknown' })
+    await hard.close()
   })
 })
 

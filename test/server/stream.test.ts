@@ -540,7 +540,7 @@ describe('a feed', () => {
     expect(new Set(frames.map(({ text }) => text)).size).toBe(1)
   })
 
-  it('is closed when its consumer leaves, and with the connection', async () => {
+  it('is closed when its consumer leaves, and with the session', async () => {
     for await (const _ of await startedFeed()) break
     await settle()
     expect(pair.server.stats().streams).toBe(0)
@@ -548,7 +548,9 @@ describe('a feed', () => {
     expect(pair.server.stats().streams).toBe(1)
     pair.isReachable = false
     pair.cut()
-    expect(pair.server.stats()).toMatchObject({ streams: 0, connections: 0 })
+    expect(pair.server.stats()).toMatchObject({ streams: 1, connections: 0, detached: 1 })
+    await vi.advanceTimersByTimeAsync(61_000)
+    expect(pair.server.stats()).toMatchObject({ streams: 0, sessions: 0 })
   })
 
   async function startedFeed() {
@@ -646,6 +648,7 @@ describe('a generator with ids', () => {
           await new Promise((resolve) => signal.addEventListener('abort', resolve))
         },
       }),
+      { resume: false },
     )
     const gaps: Gap[] = []
     const client = ids.createClient()

@@ -515,7 +515,7 @@ describe('close', () => {
 describe('in front of a server', () => {
   const contract = router({ add: mutation({ input: unchecked<number>(), output: unchecked<number>() }) })
 
-  async function start() {
+  async function start(options: { resume?: false } = {}) {
     const ran: number[] = []
     const app = implement(contract).handlers({
       add: ({ input }) => {
@@ -523,7 +523,7 @@ describe('in front of a server', () => {
         return input + 1
       },
     })
-    const behind = await serve(app, { host: '127.0.0.1' })
+    const behind = await serve(app, { host: '127.0.0.1', ...options })
     const front = await createFaultProxy({ target: behind.url })
     const client = createClient<typeof contract>({ url: front.url(), reconnect: { minMs: 1, baseMs: 1 } })
     const stop = async (): Promise<void> => {
@@ -541,8 +541,19 @@ describe('in front of a server', () => {
     await stop()
   })
 
-  it('a call whose answer is cut off says that it may have run', async () => {
+  it('a call whose answer is cut off gets it behind the break, and has run once', async () => {
     const { ran, front, api, connection, stop } = await start()
+    await connection.connect()
+    const cut = front.connections[0]?.cutAfter({ direction: 'down', bytes: 3 })
+    expect(await api.add(1)).toBe(2)
+    expect(await cut).toBe(true)
+    expect(ran).toEqual([1])
+    expect(connection.stats().resumes).toBe(1)
+    await stop()
+  })
+
+  it('without resume, a call whose answer is cut off says that it may have run', async () => {
+    const { ran, front, api, connection, stop } = await start({ resume: false })
     await connection.connect()
     const cut = front.connections[0]?.cutAfter({ direction: 'down', bytes: 3 })
     await expect(api.add(1)).rejects.toMatchObject({ code: 'CONNECTION_LOST', delivery: 'unknown' })

@@ -71,13 +71,26 @@ it('cut() breaks every connection, and the clients come back', async () => {
   expect(clients.map(({ connection }) => connection.state.status)).toEqual(['open', 'open'])
 })
 
-it('cut() aborts what ran on the connections', async () => {
+it('cut() leaves what ran on the connections to whoever comes back', async () => {
   for await (const _ of pair.createClient().api.ticks()) {
     expect(pair.server.stats().streams).toBe(1)
     pair.cut()
-    expect(pair.server.stats().streams).toBe(0)
+    expect(pair.server.stats()).toMatchObject({ connections: 0, detached: 1, streams: 1 })
     break
   }
+  await vi.advanceTimersByTimeAsync(1_000)
+  expect(pair.server.stats()).toMatchObject({ connections: 1, detached: 0, streams: 0, resumes: 1 })
+})
+
+it('cut() aborts what ran on the connections of a server that keeps nothing', async () => {
+  const hard = createPair(app, { authenticate, resume: false })
+  for await (const _ of hard.createClient().api.ticks()) {
+    expect(hard.server.stats().streams).toBe(1)
+    hard.cut()
+    expect(hard.server.stats()).toMatchObject({ streams: 0, sessions: 0 })
+    break
+  }
+  await hard.close()
 })
 
 it('isReachable = false makes attempts fail', async () => {
@@ -129,8 +142,8 @@ it('close() can be called twice', async () => {
 })
 
 /** A client that is welcome, and its link. */
-async function open() {
-  const client = pair.createClient({ params: { user: 'ada' } })
+async function open(options: { resume?: false } = {}) {
+  const client = pair.createClient({ params: { user: 'ada' }, ...options })
   await client.connection.connect()
   return { ...client, link: linkAt(pair.links.length - 1) }
 }
@@ -169,8 +182,19 @@ describe('links', () => {
     expect(pair.server.stats().connections).toBe(1)
   })
 
-  it("cut('client') leaves the server in the belief that it is open", async () => {
+  it("cut('client') leaves the server in the belief that it is open, until its client is back", async () => {
     const { connection, link } = await open()
+    link.cut('client')
+    expect(connection.state.status).toBe('waiting')
+    expect(pair.server.stats()).toMatchObject({ connections: 1, detached: 0 })
+    expect(link.isOpen).toBe(true)
+    await connection.connect()
+    expect(pair.server.stats()).toMatchObject({ connections: 1, sessions: 1, resumes: 1 })
+    expect(link.isOpen).toBe(false)
+  })
+
+  it("cut('client') of a client that does not resume leaves the server in the belief that it is open", async () => {
+    const { connection, link } = await open({ resume: false })
     link.cut('client')
     expect(connection.state.status).toBe('waiting')
     await connection.connect()
@@ -235,8 +259,24 @@ describe('links', () => {
     expect(answers).toEqual(['one', 'two'])
   })
 
-  it('hold() delivers the close of an old link late: behind its frames, after a new one was opened', async () => {
+  it('hold() delivers what an old link carried too late for a session that went on without it', async () => {
     const { api, connection, link } = await open()
+    link.hold('up')
+    const who = api.who()
+    await settle()
+    link.cut()
+    await connection.connect()
+    expect(await api.act('new')).toBe('new')
+    expect(await who).toBe('ada')
+    link.release('up')
+    await settle()
+    expect(ran).toEqual(['who', 'new'])
+    expect(pair.server.stats()).toMatchObject({ connections: 1, sessions: 1 })
+    expect([link.isOpen, linkAt(1).isOpen]).toEqual([false, true])
+  })
+
+  it('hold() delivers the close of an old link late: behind its frames, after a new one was opened', async () => {
+    const { api, connection, link } = await open({ resume: false })
     link.hold('up')
     api.who().catch(() => {})
     await settle()

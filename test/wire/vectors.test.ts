@@ -1,11 +1,17 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { cutReason } from '../../packages/trunkline/src/protocol/close.ts'
-import { FrameRefusal, parseFrame, readFrame } from '../../packages/trunkline/src/protocol/decode.ts'
+import {
+  FrameRefusal,
+  parseFrame,
+  type ReadMessage,
+  readCounts,
+  readMessage,
+} from '../../packages/trunkline/src/protocol/decode.ts'
 import * as messages from '../../packages/trunkline/src/protocol/messages.ts'
 import { joinBatch, Outbox } from '../../packages/trunkline/src/protocol/outbox.ts'
-import { type ClientReceiver, readAtClient } from '../../packages/trunkline/src/protocol/read-at-client.ts'
-import { readAtServer, type ServerReceiver } from '../../packages/trunkline/src/protocol/read-at-server.ts'
+import * as atClient from '../../packages/trunkline/src/protocol/read-at-client.ts'
+import * as atServer from '../../packages/trunkline/src/protocol/read-at-server.ts'
 import { decodeValue, encodeValue, type Payload } from '../../packages/trunkline/src/protocol/values.ts'
 
 // The vectors are data for other languages too; vectors/README.md says what their fields mean.
@@ -55,14 +61,15 @@ const present = (fields: Fields): Fields =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 
 type Read = [message: string, fields: Fields]
+type Receiver = atServer.ServerControl & atServer.ServerCalls & atClient.ClientControl & atClient.ClientCalls
 
 /** Takes what the decoders give, and names the fields as PROTOCOL.md does. */
-function collect(): { read: Read[]; receiver: ServerReceiver & ClientReceiver } {
+function collect(): { read: Read[]; receiver: Receiver } {
   const read: Read[] = []
   const take = (message: string, fields: Fields): void => {
     read.push([message, present(fields)])
   }
-  const receiver: ServerReceiver & ClientReceiver = {
+  const receiver: Receiver = {
     hello: (hello) => take('hello', { ...hello }),
     welcome: (welcome) => take('welcome', { ...welcome }),
     open: (id, path, input, options, rich) => take('open', { id, path, input: decodeValue(input, rich), options }),
@@ -72,13 +79,13 @@ function collect(): { read: Read[]; receiver: ServerReceiver & ClientReceiver } 
     accept: (id, stream, position) => take('accept', { id, stream, position }),
     item: (stream, value, eventId, size, rich) =>
       take('item', { stream, value: decodeValue(value, rich), eventId, size }),
-    gap: (stream, reason) => take('gap', { stream, reason }),
+    gap: (stream, reason, position) => take('gap', { stream, reason, position }),
     end: (id) => take('end', { id }),
     credit: (id, items, bytes) => take('credit', { id, items, bytes }),
     cancel: (id) => take('cancel', { id }),
     ping: (received, sent) => take('ping', { received, sent }),
     pong: (received, sent) => take('pong', { received, sent }),
-    goaway: (drainMs, reason) => take('goaway', { drainMs, reason }),
+    goaway: (drainMs, reason, spreadMs) => take('goaway', { drainMs, reason, spreadMs }),
     authenticate: (params) => take('authenticate', { params }),
     authenticated: (answer) => take('authenticated', { ...answer }),
   }
@@ -88,8 +95,16 @@ function collect(): { read: Read[]; receiver: ServerReceiver & ClientReceiver } 
 function decode(from: 'client' | 'server', text: string): { counted: boolean; read: Read[] } {
   const { read, receiver } = collect()
   const frame = parseFrame(text)
-  if (from === 'client') readFrame(frame, readAtServer, receiver)
-  else readFrame(frame, readAtClient, receiver)
+  const at = from === 'client' ? atServer : atClient
+  const readOne = (frame.isControl ? at.readControl : at.readCall) as ReadMessage<Receiver>
+  frame.messages.forEach((message, index) => {
+    // The session takes the counts of a frame; for its calls an ack is nothing.
+    if (message === frame.ack) {
+      const [received, sent] = readCounts(messages.ACK, frame.ack as readonly unknown[])
+      read.push(['ack', { received, sent }])
+    }
+    readMessage(frame, index, readOne, receiver)
+  })
   return { counted: frame.isCounted, read }
 }
 
@@ -112,14 +127,17 @@ const encoders: Record<string, (fields: never) => string> = {
     messages.encodeAccept(id, stream, position),
   item: ({ stream, value, eventId }: { stream: number; value?: unknown; eventId?: string }) =>
     messages.encodeItem(stream, payload(value), eventId),
-  gap: ({ stream, reason }: { stream: number; reason: string }) => messages.encodeGap(stream, reason),
+  gap: ({ stream, reason, position }: { stream: number; reason: string; position?: string }) =>
+    messages.encodeGap(stream, reason, position),
   end: ({ id }: { id: number }) => messages.encodeEnd(id),
   credit: ({ id, items, bytes }: { id: number; items: number; bytes: number }) =>
     messages.encodeCredit(id, items, bytes),
   cancel: ({ id }: { id: number }) => messages.encodeCancel(id),
+  ack: ({ received, sent }: { received: number; sent: number }) => messages.encodeAck(received, sent),
   ping: ({ received, sent }: { received: number; sent: number }) => messages.encodePing(received, sent),
   pong: ({ received, sent }: { received: number; sent: number }) => messages.encodePong(received, sent),
-  goaway: ({ drainMs, reason }: { drainMs: number; reason: string }) => messages.encodeGoaway(drainMs, reason),
+  goaway: ({ drainMs, reason, spreadMs }: { drainMs: number; reason: string; spreadMs: number }) =>
+    messages.encodeGoaway(drainMs, reason, spreadMs),
   authenticate: ({ params }: { params: Record<string, unknown> }) => messages.encodeAuthenticate(params),
   authenticated: (answer: messages.Authenticated) => messages.encodeAuthenticated(answer),
 }
@@ -171,6 +189,7 @@ describe('frames', () => {
     const outbox = new Outbox({
       schedule: () => {},
       write: (frame) => written.push(frame),
+      rider: () => undefined,
       joinStreams: joinBatch,
     })
     const [result, ...streams] = texts as [string, ...string[]]

@@ -10,7 +10,11 @@ export interface ReconnectOptions {
 }
 
 /** A connection that lived this long was a good one: the next failure starts from the beginning. */
-export const healthyMs = 10_000
+const healthyMs = 10_000
+
+/** A line that brought something across was worth it, however short its life; ten of those in half a minute were not. */
+const leakyMs = 30_000
+const maxTries = 10
 
 export class Backoff {
   readonly #minMs: number
@@ -18,6 +22,11 @@ export class Backoff {
   readonly #maxMs: number
   /** Failures in a row. */
   attempt = 0
+  #openedAt = 0
+  /** What had come across when the line became open. */
+  #countAtOpen = 0
+  /** When lines were lost lately. */
+  #lostAt: number[] = []
 
   constructor({ minMs = 100, baseMs = 500, maxMs = 20_000 }: ReconnectOptions = {}) {
     this.#minMs = minMs
@@ -29,5 +38,20 @@ export class Backoff {
   next(): number {
     const most = Math.min(this.#maxMs, this.#baseMs * 2 ** this.attempt++)
     return this.#minMs + Math.random() * most
+  }
+
+  /** A line is open; `count` rises with what it brings across. */
+  opened(count: number): void {
+    this.#openedAt = performance.now()
+    this.#countAtOpen = count
+  }
+
+  /** The line is lost. True when it was worth it, so that the row of failures begins anew; but not by coming and going all the time. */
+  wasWorthIt(count: number): boolean {
+    const now = performance.now()
+    if (now - this.#openedAt >= healthyMs) return true
+    this.#lostAt = this.#lostAt.filter((at) => now - at < leakyMs)
+    this.#lostAt.push(now)
+    return count > this.#countAtOpen && this.#lostAt.length <= maxTries
   }
 }

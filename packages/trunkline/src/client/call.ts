@@ -153,7 +153,7 @@ export class ClientCall implements Expiring, SubscriptionHost {
     }
   }
 
-  missing(reason: string): void {
+  missing(reason: string, position: string | undefined): void {
     const { subscription } = this
     // A repeat of an `open` whose `accept` never came: there was nothing yet that events could be missing from.
     if (reason === 'source' && !subscription?.isContinued && this.#options.lastEventId === undefined) return
@@ -162,6 +162,7 @@ export class ClientCall implements Expiring, SubscriptionHost {
       reason: reason as Gap['reason'],
       lastEventId: subscription.lastEventId,
     })
+    if (subscription && position !== undefined) subscription.lastEventId = position
   }
 
   end(): void {

@@ -1,32 +1,25 @@
-// The client's calls: those that wait for a line, those that are on one, and their deadlines. Does not know how a line comes about.
+// The client's calls: those that wait to be written, the session they are written in, and their deadlines.
+// Does not know how a connection comes about.
 import type { Gap } from '../contract/client-types.ts'
 import { Deadlines } from '../protocol/deadlines.ts'
 import { RpcError } from '../protocol/error.ts'
-import type { AdvertisedLimits } from '../protocol/messages.ts'
 import { exceedsBytes } from '../protocol/size.ts'
 import type { CallHost, ClientCall } from './call.ts'
-import type { Line } from './line.ts'
-import { maxFirstFlight, maxWaitingCalls, maxWaitingLength } from './options.ts'
-
-/** Before `welcome` says otherwise; PROTOCOL.md section 3. */
-const usualLimits: AdvertisedLimits = { messageBytes: 1_048_576, calls: 1_024, streams: 1_024, timeoutMs: 300_000 }
+import { maxWaitingCalls, maxWaitingLength } from './options.ts'
+import type { ClientSession } from './session.ts'
 
 export class Calls implements CallHost {
   readonly #usualMs: number
   readonly #onGap: (gap: Gap) => void
   /** In the order in which they will be written. */
-  readonly #waiting = new Set<ClientCall>()
-  /** Written on the present line, by id. */
-  readonly #written = new Map<number, ClientCall>()
-  /** Accepted on the present line, by stream number. */
-  readonly #streams = new Map<number, ClientCall>()
-  readonly deadlines = new Deadlines(() => [...this.#waiting, ...this.#written.values()])
-  #line: Line | undefined
-  #limits = usualLimits
-  #nextId = 1
+  #waiting = new Set<ClientCall>()
   #waitingLength = 0
-  /** Room left of the first flight; then as much as there is. */
-  #flight = maxFirstFlight
+  /** Where new calls are written, and those that finish what was begun in them. */
+  readonly #sessions: ClientSession[] = []
+  readonly deadlines = new Deadlines(() => this.#all())
+  #nextId = 1
+  /** Calls wait although there is a line. */
+  isHeld = false
 
   constructor(usualMs: number, onGap: (gap: Gap) => void) {
     this.#usualMs = usualMs
@@ -39,18 +32,28 @@ export class Calls implements CallHost {
 
   /** Written and not answered. */
   get unanswered(): number {
-    return this.#written.size - this.#streams.size
+    return this.#sessions.reduce((sum, { unanswered }) => sum + unanswered, 0)
   }
 
   get streams(): number {
-    return this.#streams.size
+    return this.#sessions.reduce((sum, { streams }) => sum + streams.size, 0)
+  }
+
+  /** New calls are written in this session from now on. */
+  use(session: ClientSession): void {
+    this.#sessions.unshift(session)
+  }
+
+  /** The session is over. */
+  leave(session: ClientSession): void {
+    this.#sessions.splice(this.#sessions.indexOf(session), 1)
   }
 
   /** Takes a new call: writes it at once if it can, else keeps it. */
   add(call: ClientCall, now: number): void {
     this.deadlines.watch(call.deadline, now)
-    if (this.#waiting.size === 0 && this.#mayWrite(call) && this.#write(call, now)) return
-    const isAway = this.#flight !== Number.POSITIVE_INFINITY
+    if (this.#waiting.size === 0 && this.#write(call, now)) return
+    const isAway = this.#current?.room !== Number.POSITIVE_INFINITY
     if ((isAway && this.#waiting.size >= maxWaitingCalls) || this.#waitingLength + call.size > maxWaitingLength) {
       const message = `${this.#waiting.size} calls wait for a connection already; "${call.path}" was not sent`
       return call.fail(refusal('OVERLOADED', message), false)
@@ -58,104 +61,64 @@ export class Calls implements CallHost {
     this.#wait(call)
   }
 
-  /** A line takes its first messages. */
-  begin(line: Line): void {
-    this.#line = line
-    this.#flight = maxFirstFlight
-    this.#limits = usualLimits
-    this.#writeWaiting()
-  }
-
-  /** The line is welcome: the first flight is over. */
-  welcomed(line: Line, limits: AdvertisedLimits): void {
-    this.#line = line
-    this.#limits = limits
-    this.release()
-  }
-
-  /** No new calls on the present line; what is on it goes on. */
-  hold(): void {
-    this.#flight = 0
-  }
-
-  /** New calls again. */
-  release(): void {
-    this.#flight = Number.POSITIVE_INFINITY
-    this.#writeWaiting()
-  }
-
-  /**
-   * The line is gone: what was on it waits, in order, before what was never written.
-   * @param hasRunNothing the server has refused the line before it worked off anything
-   */
-  lost(hasRunNothing = false): void {
-    for (const call of this.#written.values()) {
-      if (hasRunNothing && call.firstLine === this.#line) call.firstLine = undefined
-    }
-    this.#line = undefined
-    this.#flight = maxFirstFlight
-    const behind = [...this.#waiting]
-    const before = [...this.#written.values()].sort((a, b) => a.id - b.id)
-    this.#written.clear()
-    this.#streams.clear()
-    this.#waiting.clear()
+  /** Calls that were written wait for another session, before what was never written. */
+  requeue(calls: ClientCall[]): void {
+    const behind = this.#waiting
+    this.#waiting = new Set()
     this.#waitingLength = 0
-    for (const call of before) this.#wait(call)
-    for (const call of behind) this.#wait(call)
+    const before = [...behind].filter((call) => call.id > 0).concat(calls)
+    for (const call of before.sort((one, other) => one.id - other.id)) this.#wait(call)
+    for (const call of behind) if (call.id === 0) this.#wait(call)
   }
 
   /** Ends every call. */
   failAll(make: (call: ClientCall) => RpcError): void {
-    for (const call of [...this.#written.values(), ...this.#waiting]) call.fail(make(call), false)
+    for (const call of [...this.#all()]) call.fail(make(call), false)
     this.deadlines.stop()
   }
 
-  byId(id: number): ClientCall | undefined {
-    return this.#written.get(id)
-  }
-
-  byStream(stream: number): ClientCall | undefined {
-    return this.#streams.get(stream)
-  }
-
-  accepted(call: ClientCall, stream: number, position: string | undefined): void {
-    this.#forgetStream(call)
-    call.accept(stream, position)
-    this.#streams.set(stream, call)
-    this.#writeWaiting()
+  /** Writes what waits, as far as there is room. */
+  writeWaiting(): void {
+    if (this.#waiting.size === 0) return
+    const now = performance.now()
+    for (const call of this.#waiting) {
+      if (!this.#write(call, now)) return
+      if (this.#waiting.delete(call)) this.#waitingLength -= call.size
+    }
   }
 
   // ── For calls ──────────────────────────────────────────────────────────────
 
   settled(call: ClientCall, tell: boolean): void {
     if (this.#waiting.delete(call)) this.#waitingLength -= call.size
-    if (this.#written.delete(call.id)) {
-      if (tell) this.#line?.cancel(call.id)
-      this.#forgetStream(call)
-      this.#writeWaiting()
-    }
+    for (const session of this.#sessions) if (session.settled(call, tell)) this.writeWaiting()
   }
 
-  reopen(call: ClientCall): void {
-    this.#written.delete(call.id)
-    this.#forgetStream(call)
+  /** `tell`: its server doesn't know yet that it goes elsewhere. */
+  reopen(call: ClientCall, tell = false): void {
+    for (const session of this.#sessions) session.settled(call, tell)
+    if (this.#waiting.delete(call)) this.#waitingLength -= call.size
     call.id = 0
     call.firstLine = undefined
     this.#wait(call)
-    this.#writeWaiting()
+    this.writeWaiting()
   }
 
   credit(call: ClientCall, items: number, bytes: number): void {
-    if (this.#written.has(call.id)) this.#line?.credit(call.id, items, bytes)
+    for (const session of this.#sessions) session.credit(call, items, bytes)
   }
 
   gap(gap: Gap): void {
     this.#onGap(gap)
   }
 
-  #forgetStream(call: ClientCall): void {
-    const number = call.subscription?.number
-    if (number !== undefined && this.#streams.get(number) === call) this.#streams.delete(number)
+  get #current(): ClientSession | undefined {
+    return this.#sessions[0]
+  }
+
+  *#all(): Iterable<ClientCall> {
+    yield* this.#waiting
+    for (const { written } of this.#sessions) yield* written.values()
   }
 
   #wait(call: ClientCall): void {
@@ -163,22 +126,10 @@ export class Calls implements CallHost {
     this.#waitingLength += call.size
   }
 
-  #mayWrite(call: ClientCall): boolean {
-    if (!this.#line?.isOpen) return false
-    return this.unanswered < this.#limits.calls && call.size < this.#flight
-  }
-
-  #writeWaiting(): void {
-    if (this.#waiting.size === 0) return
-    const now = performance.now()
-    for (const call of this.#waiting) {
-      if (!this.#mayWrite(call) || !this.#write(call, now)) return
-      if (this.#waiting.delete(call)) this.#waitingLength -= call.size
-    }
-  }
-
-  /** False when it is too long for what is left of the first flight, and has to wait. */
+  /** False when there is no room, and it has to wait. */
   #write(call: ClientCall, now: number): boolean {
+    const session = this.#current
+    if (!session || this.isHeld || session.unanswered >= session.limits.calls || call.size >= session.room) return false
     if (call.id === 0) {
       call.id = this.#nextId
       this.#nextId += 2
@@ -190,7 +141,7 @@ export class Calls implements CallHost {
       call.fail(refusal('BAD_REQUEST', `Invalid options of "${call.path}": ${(error as Error).message}`), false)
       return true
     }
-    const { messageBytes } = this.#limits
+    const { messageBytes } = session.limits
     if (exceedsBytes(text, messageBytes)) {
       call.fail(
         refusal('TOO_LARGE', `The input of "${call.path}" is larger than the ${messageBytes} bytes the server takes`),
@@ -198,11 +149,9 @@ export class Calls implements CallHost {
       )
       return true
     }
-    if (text.length >= this.#flight) return false
-    this.#flight -= text.length
-    call.firstLine ??= this.#line
-    this.#written.set(call.id, call)
-    this.#line?.send(text)
+    if (text.length >= session.room) return false
+    call.firstLine ??= session.line
+    session.open(call, text)
     return true
   }
 }

@@ -81,7 +81,8 @@ export function closingOf(code: number, reason: string, isLost: boolean): Closin
 }
 
 /** True for a code that a server sends on purpose: before `welcome` it means that no call was worked off. */
-export const isRefusal = (code: number): boolean => code >= 4000 || code === closeCode.tryAgainLater
+export const isRefusal = (code: number): boolean =>
+  code >= 4000 || code === closeCode.tryAgainLater || code === closeCode.serviceRestart
 
 /** What calls end with when a refusal is final. */
 export function finalError(code: number, words: string): RpcError {
@@ -94,3 +95,7 @@ export const closedError = (code: BuiltinCode, message: string): RpcError =>
 
 /** An item that the server had no credit for. */
 export const overCredit = (): FrameRefusal => new FrameRefusal(closeCode.badMessage, 'item: beyond the credit')
+
+/** The same frames were replayed again and again, and none of them arrived. */
+export const stuck = (): FrameRefusal =>
+  new FrameRefusal(closeCode.sequenceBroken, 'nothing came across with three connections in a row')

@@ -3,16 +3,19 @@
 //   idle ─▶ connecting ─▶ open ─▶ waiting ─▶ connecting …      closed ◀─ close(), or a refusal that is final
 import { closeCode } from '../protocol/close.ts'
 import type { RpcError } from '../protocol/error.ts'
-import type { Authenticated, Welcome } from '../protocol/messages.ts'
-import { Backoff, healthyMs } from './backoff.ts'
+import type { Authenticated, Hello, Welcome } from '../protocol/messages.ts'
+import { Backoff } from './backoff.ts'
+import type { ClientCall } from './call.ts'
 import type { Calls } from './calls.ts'
-import { closedError, closingOf, finalError, isRefusal, overCredit } from './closing.ts'
-import { type Deferred, makeDeferred } from './deferred.ts'
+import { closedError, closingOf, finalError, isRefusal } from './closing.ts'
+import { Credentials } from './credentials.ts'
+import { type Deferred, makeDeferred, within } from './deferred.ts'
 import { Line, type LineHost } from './line.ts'
 import { type ClientOptions, provide, toUrl } from './options.ts'
 import type { Platform } from './platform.ts'
 import { Renewal, type RenewalHost } from './renewal.ts'
-import type { ConnectionEvents, ConnectionState, Emitter } from './state.ts'
+import { ClientSession, type SessionHost } from './session.ts'
+import { type ConnectionEvents, type ConnectionState, type Emitter, Status } from './state.ts'
 
 /** The line to the server, for status bars and for those who decide when to connect. */
 export interface ClientConnection {
@@ -45,24 +48,21 @@ export interface ClientStats {
   readonly streams: number
   /** Waiting for a connection, or for the server's limit. */
   readonly waiting: number
+  /** Connections that went on where the one before was lost. */
+  readonly resumes: number
+  /** Of frames that the server has not acknowledged, in UTF-16 units. */
+  readonly replayBytes: number
+  /** Milliseconds the server took to answer the last time it was probed; undefined before that. */
+  readonly roundTripMs: number | undefined
 }
 
 /** How long the other end may take to answer a close frame, in ms. */
 const closeTimeoutMs = 5_000
 
-/** Behind what has happened: what the client does about it. */
-const comesNext: Readonly<Record<ConnectionState['status'], string>> = {
-  idle: '',
-  connecting: '; trying again now',
-  open: '',
-  waiting: '; trying again soon',
-  closed: '; connect() tries again',
-}
-
-/** `url` and `params` have as long as the server has to answer an attempt. */
+/** `url` has as long as the server has to answer an attempt. */
 const askTimeoutMs = 20_000
 
-export class ManagedConnection implements ClientConnection, LineHost, RenewalHost {
+export class ManagedConnection implements ClientConnection, LineHost, RenewalHost, SessionHost {
   readonly #platform: Platform
   readonly #options: ClientOptions
   readonly #timeoutMs: number
@@ -70,17 +70,16 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
   readonly #backoff: Backoff
   readonly #calls: Calls
   readonly #renewal = new Renewal(this)
-  #state: ConnectionState = Object.freeze({
-    status: 'idle',
-    attempt: 0,
-    nextAttemptAt: undefined,
-    reason: undefined,
-    code: undefined,
-  })
+  readonly #status: Status
+  readonly #credentials: Credentials
   #line: Line | undefined
+  /** What new calls are written in. */
+  #session: ClientSession
+  /** Sockets to servers that go, where what was begun is finished. */
+  readonly #leaving = new Set<Line>()
+  #resumes = 0
   /** Sockets of this client so far; a number of an attempt that is over fences it off. */
   #attempt = 0
-  #openedAt = 0
   #spreadMs = 0
   #retry: ReturnType<typeof setTimeout> | undefined
   #undoWake: (() => void) | undefined
@@ -88,18 +87,9 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
   refusal: RpcError | undefined
   #opening: Deferred | undefined
   #closing: Promise<void> | undefined
+  /** 128 random bits: kept for life. */
+  readonly #name = randomName()
   #whenClosed: (() => void) | undefined
-  #params = ''
-  /** The params that were refused, to see whether asking again gives others; that is done once. */
-  #refusedParams: string | undefined
-  /** The server has said that it goes. */
-  #isLeaving = false
-  /** Who the server takes this client for. */
-  #principal: string | undefined
-  /** What has happened to the last line. */
-  #words = ''
-  /** The close code of the last line. */
-  #code: number | undefined
   #broken = 0
 
   constructor(platform: Platform, options: ClientOptions, usualMs: number, calls: Calls, emitter: Emitter) {
@@ -109,31 +99,44 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     this.#backoff = new Backoff(options.reconnect)
     this.#calls = calls
     this.#emitter = emitter
+    this.#status = new Status(emitter)
+    this.#credentials = new Credentials(options)
+    this.#session = this.#newSession(true)
   }
 
   // ── Connection ─────────────────────────────────────────────────────────────
 
   get state(): ConnectionState {
-    return this.#state
+    return this.#status.state
   }
 
   on: ClientConnection['on'] = (name, listener) => this.#emitter.on(name, listener)
 
   readonly subscribe = (listener: () => void): (() => void) => this.#emitter.on('change', () => listener())
 
-  readonly getSnapshot = (): ConnectionState => this.#state
+  readonly getSnapshot = (): ConnectionState => this.#status.state
 
   stats(): ClientStats {
-    return { calls: this.#calls.unanswered, streams: this.#calls.streams, waiting: this.#calls.waiting }
+    return {
+      calls: this.#calls.unanswered,
+      streams: this.#calls.streams,
+      waiting: this.#calls.waiting,
+      resumes: this.#resumes,
+      replayBytes: this.#session.sequence.length,
+      roundTripMs: this.#line?.roundTripMs,
+    }
   }
 
   connect(): Promise<void> {
-    if (this.#state.status === 'open') return Promise.resolve()
+    if (this.state.status === 'open') return Promise.resolve()
     this.refusal = undefined
     const promise = this.#whenOpen()
-    if (this.#state.status === 'connecting') return promise
+    if (this.state.status === 'connecting') return promise
     clearTimeout(this.#retry)
-    this.#undoWake ??= this.#platform.onWake(() => this.#wake())
+    this.#undoWake ??= this.#platform.onWake(
+      () => this.#wake(),
+      () => this.#sleep(),
+    )
     this.#try()
     return promise
   }
@@ -144,28 +147,25 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
   }
 
   authenticate(): Promise<void> {
-    if (this.#state.status !== 'open') {
+    if (this.state.status !== 'open') {
       // An attempt with the params of before is worth nothing; what it has written goes out again.
-      if (this.#state.status === 'connecting') {
-        this.#calls.lost()
-        this.#try()
-      }
+      if (this.state.status === 'connecting') this.#try()
       return this.connect()
     }
-    this.#calls.hold()
+    this.#calls.isHeld = true
     const renewed = this.#renewal.start()
     renewed.then(this.#release, this.#release)
     return renewed
   }
 
   close(): Promise<void> {
-    if (this.#state.status !== 'closed') this.#closing = this.#close()
+    if (this.state.status !== 'closed') this.#closing = this.#close()
     return this.#closing ?? Promise.resolve()
   }
 
   async #close(): Promise<void> {
     const line = this.#line
-    this.#code = undefined
+    this.#status.code = undefined
     const closed = new Promise<void>((resolve) => {
       this.#whenClosed = resolve
     })
@@ -182,193 +182,205 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
   }
 
   #wake(): void {
-    if (this.#state.status === 'waiting') this.connect()
+    if (this.state.status === 'waiting') this.connect()
     else this.#line?.probe()
+  }
+
+  /** The page is put away, and may come back as it is. */
+  #sleep(): void {
+    const line = this.#line
+    if (!line) return
+    line.leave()
+    this.closed(line, closeCode.leaving, 'the page was put away', true)
+    clearTimeout(this.#retry)
   }
 
   async #try(): Promise<void> {
     const attempt = ++this.#attempt
     // A line that is still closing has nothing to say about the new one.
     this.#line?.leave()
+    if (this.#line?.session === this.#session) this.#session.detach()
+    this.#line = undefined
     this.#whenClosed?.()
-    this.#change('connecting')
+    this.#status.change('connecting', this.#backoff.attempt)
     try {
-      const [url, params] = await within(askTimeoutMs, Promise.all([provide(this.#options.url), this.#askParams()]))
+      const [url, params] = await Promise.all([
+        within(askTimeoutMs, provide(this.#options.url)),
+        this.#credentials.ask(),
+      ])
       if (attempt !== this.#attempt) return
-      this.#params = JSON.stringify(params)
-      if (this.#params === this.#refusedParams)
-        return this.#finish(finalError(closeCode.unauthenticated, this.#words), this.#words)
-      this.#line = new Line(this, this.#platform, toUrl(url), {
-        session: randomName(),
-        attempt,
-        params,
-        timeoutMs: this.#timeoutMs,
-      })
+      if (!this.#credentials.use(params)) return this.#refused(this.#status.words)
+      this.#line = new Line(this, this.#platform, toUrl(url), this.#session)
     } catch (error) {
       if (attempt === this.#attempt)
         this.#later(`could not connect: ${(error as Error)?.message ?? error}`, this.#backoff.next())
     }
   }
 
-  #askParams(): Promise<Readonly<Record<string, unknown>>> {
-    return provide(this.#options.params ?? {})
-  }
-
   // ── Credentials ────────────────────────────────────────────────────────────
 
   get isRenewable(): boolean {
-    return typeof this.#options.params === 'function'
+    return this.#credentials.isRenewable
   }
 
   async sendParams(): Promise<boolean> {
     const line = this.#line
-    const params = await within(askTimeoutMs, this.#askParams())
+    const params = await this.#credentials.ask()
     if (line !== this.#line) return false
     line?.authenticate(params)
     return true
   }
 
-  authenticated(answer: Authenticated): void {
-    this.#renewal.answered(answer)
+  authenticated(line: Line, answer: Authenticated): void {
+    if (line === this.#line) this.#renewal.answered(answer)
   }
 
   readonly #release = (): void => {
-    if (this.#state.status === 'open' && !this.#isLeaving && !this.#renewal.isPending) this.#calls.release()
+    if (this.#renewal.isPending) return
+    this.#calls.isHeld = false
+    this.#calls.writeWaiting()
   }
 
-  // ── The line ───────────────────────────────────────────────────────────────
+  // ── Lines ──────────────────────────────────────────────────────────────────
 
-  opened(): void {
-    // Somebody else's calls must not be written before it is known who this is now.
-    if (this.#line && this.#principal === undefined) this.#calls.begin(this.#line)
+  hello({ session }: Line): Hello {
+    const { settled, ...counts } = session.hello(this.#attempt)
+    return {
+      session: this.#name,
+      ...counts,
+      params: this.#credentials.params,
+      timeoutMs: this.#timeoutMs,
+      features: session.sequence.keeps ? ['resume'] : [],
+      ...(settled.length ? { settled } : {}),
+    }
   }
 
-  welcomed({ limits, spreadMs, principal, expiresInMs }: Welcome): void {
-    const isOther = this.#principal !== undefined && this.#principal !== principal
-    this.#principal = principal
-    if (isOther) this.#calls.failAll((call) => call.failure('UNAUTHORIZED', 'This client is somebody else now'))
-    this.#isLeaving = false
-    this.#openedAt = performance.now()
-    this.#spreadMs = spreadMs
-    this.#refusedParams = undefined
-    this.#words = ''
-    this.#code = undefined
-    this.#change('open')
+  welcomed(line: Line, welcome: Welcome): void {
+    if (this.#credentials.stand(welcome.principal))
+      this.#calls.failAll((call) => call.failure('UNAUTHORIZED', 'This client is somebody else now'))
+    this.#spreadMs = welcome.spreadMs
+    this.#status.change('open')
     // A listener may have closed it.
-    if (this.#state.status !== 'open') return
+    if (this.state.status !== 'open') return
     this.#opening?.resolve()
     this.#opening = undefined
-    if (this.#line) this.#calls.welcomed(this.#line, limits)
-    this.#renewal.stand(expiresInMs)
+    line.session.welcomed(line, welcome)
+    if (welcome.session === 'resumed') this.#resumes++
+    this.#backoff.opened(line.session.count)
+    for (const leaving of this.#leaving) this.#move(leaving)
+    this.#renewal.stand(welcome.expiresInMs)
   }
 
-  closed(code: number, reason: string, isLost: boolean): void {
-    const wasOpen = this.#line?.welcomeMessage !== undefined
+  closed(line: Line, code: number, reason: string, isLost: boolean): void {
+    const { session } = line
+    if (this.#leaving.delete(line)) {
+      session.discard()
+      return this.#calls.leave(session)
+    }
     this.#line = undefined
     this.#whenClosed?.()
-    if (this.#state.status === 'closed') return
-    this.#calls.lost(!wasOpen && !isLost && isRefusal(code))
-    if (wasOpen && performance.now() - this.#openedAt >= healthyMs) this.#backoff.attempt = this.#broken = 0
+    if (this.state.status === 'closed') return
+    const wasOpen = line.welcomeMessage !== undefined
+    if (!wasOpen && !isLost && isRefusal(code)) session.refused(line)
     const { kind, words } = closingOf(code, reason, isLost)
-    this.#code = code
+    const { count } = session
+    session.detach()
+    if (kind === 'broken' || code === closeCode.sequenceBroken) session.discard()
+    // A server that restarts in order is no failure of the line.
+    if (wasOpen && (code === closeCode.serviceRestart || this.#backoff.wasWorthIt(count)))
+      this.#backoff.attempt = this.#broken = 0
+    this.#status.code = code
     this.#broken = kind === 'broken' ? this.#broken + 1 : 0
     if (kind === 'final' || this.#broken >= 3) return this.#finish(finalError(code, words), words)
-    if (code === closeCode.unauthenticated) return this.#askAgain(words)
+    if (code === closeCode.unauthenticated && !this.#credentials.refuse()) return this.#refused(words)
     const delayMs = this.#backoff.next()
     if (kind === 'spread' && wasOpen) this.#later(words, Math.max(delayMs, Math.random() * this.#spreadMs))
     else this.#later(words, delayMs)
   }
 
-  /** Refused credentials: worth another try only if there are others. */
-  #askAgain(words: string): void {
-    if (!this.isRenewable || this.#refusedParams !== undefined)
-      return this.#finish(finalError(closeCode.unauthenticated, words), words)
-    this.#refusedParams = this.#params
-    this.#later(words, this.#backoff.next())
-  }
-
-  isWaiting(): boolean {
-    return this.#calls.unanswered > 0
-  }
-
-  result(id: number, value: unknown, rich: unknown): void {
-    this.#calls.byId(id)?.result(value, rich)
-  }
-
-  error: LineHost['error'] = (id, ...rest) => this.#calls.byId(id)?.error(...rest)
-
-  accept(id: number, stream: number, position: string | undefined): void {
-    const call = this.#calls.byId(id)
-    if (call) this.#calls.accepted(call, stream, position)
-  }
-
-  item(stream: number, value: unknown, eventId: string | undefined, size: number, rich: unknown): void {
-    const call = this.#calls.byStream(stream)
-    if (call && !call.item(value, eventId, size, rich)) throw overCredit()
-  }
-
-  gap(stream: number, reason: string): void {
-    this.#calls.byStream(stream)?.missing(reason)
-  }
-
-  end(id: number): void {
-    this.#calls.byId(id)?.end()
-  }
-
-  goaway(drainMs: number, reason: string): void {
-    this.#isLeaving = true
-    this.#calls.hold()
+  /** What was begun is finished there; new calls go elsewhere, and streams follow once there is an elsewhere. */
+  goaway(line: Line, drainMs: number, reason: string, spreadMs = this.#spreadMs): void {
+    this.#spreadMs = spreadMs
     this.#emitter.emit('goaway', { drainMs, reason })
+    if (line !== this.#line) return
+    this.#line = undefined
+    this.#leaving.add(line)
+    line.session.isLeaving = true
+    this.#session = this.#newSession(false)
+    this.#status.code = closeCode.leaving
+    this.#later(closingOf(closeCode.leaving, '', false).words, Math.random() * spreadMs)
+    if (line.session.written.size === 0) this.emptied(line.session)
+  }
+
+  /** Opens streams here that another server will end: behind the last event received, so that none is lost. */
+  #move({ session }: Line): void {
+    for (const call of session.streams.values()) {
+      if (call.subscription?.lastEventId !== undefined) this.#calls.reopen(call, true)
+    }
+  }
+
+  // ── Sessions ───────────────────────────────────────────────────────────────
+
+  #newSession(mayFly: boolean): ClientSession {
+    const session = new ClientSession(this, { resume: this.#options.resume !== false, mayFly })
+    this.#calls.use(session)
+    return session
+  }
+
+  schedule(flush: () => void): void {
+    this.#platform.schedule(flush)
+  }
+
+  ready(): void {
+    this.#calls.writeWaiting()
+  }
+
+  turnedAway(call: ClientCall): void {
+    this.#calls.reopen(call)
+  }
+
+  lost(calls: ClientCall[]): void {
+    this.#calls.requeue(calls)
+  }
+
+  emptied(session: ClientSession): void {
+    for (const line of this.#leaving) if (line.session === session) line.close(closeCode.done, '')
+  }
+
+  /** Refused credentials, and no others to be had. */
+  #refused(words: string): void {
+    this.#finish(finalError(closeCode.unauthenticated, words), words)
   }
 
   // ── State ──────────────────────────────────────────────────────────────────
 
   #later(reason: string, delayMs: number): void {
     this.#retry = setTimeout(() => this.#try(), delayMs)
-    this.#words = reason
-    this.#change('waiting', Date.now() + delayMs)
+    this.#status.words = reason
+    this.#status.change('waiting', this.#backoff.attempt, Date.now() + delayMs)
     this.#renewal.stop(() => this.#whenOpen())
   }
 
   /** Ends everything; nothing is tried until `connect()`. */
   #finish(error: RpcError, reason: string): void {
-    this.#words = reason
+    this.#status.words = reason
     this.#attempt++
     clearTimeout(this.#retry)
     this.#undoWake?.()
     this.#undoWake = undefined
     this.refusal = error
-    this.#refusedParams = undefined
+    this.#credentials.reset()
     this.#broken = 0
     this.#backoff.attempt = 0
-    this.#principal = undefined
     const opening = this.#opening
     this.#opening = undefined
-    this.#change('closed')
+    this.#status.change('closed')
     opening?.reject(error)
     this.#renewal.stop(() => Promise.reject(error))
     this.#calls.failAll((call) => call.failure(error.code, error.message))
-    this.#calls.lost()
+    this.#calls.leave(this.#session)
+    this.#session = this.#newSession(true)
   }
-
-  #change(status: ConnectionState['status'], nextAttemptAt?: number): void {
-    this.#state = Object.freeze({
-      status,
-      attempt: status === 'open' ? 0 : this.#backoff.attempt,
-      nextAttemptAt,
-      reason: this.#words ? this.#words + comesNext[status] : undefined,
-      code: status === 'open' || status === 'idle' ? undefined : this.#code,
-    })
-    this.#emitter.emit('change', this.#state)
-  }
-}
-
-/** Rejects what takes longer; what comes after that is not heard. */
-function within<Value>(timeoutMs: number, value: Promise<Value>): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`url or params gave nothing in ${timeoutMs} ms`)), timeoutMs)
-    value.then(resolve, reject).finally(() => clearTimeout(timer))
-  })
 }
 
 /** 128 random bits, base64url: the session's name can't be guessed. */

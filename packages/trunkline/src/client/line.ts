@@ -1,12 +1,11 @@
-// One socket of the client, from the attempt to its end: hello and welcome, frames in and out, silence.
-// Does not know what comes after it; a line that was left says nothing more to anybody.
+// One socket of the client, from the attempt to its end: hello and welcome, control messages, silence.
+// Hands frames of calls to its session; does not know what comes after it. A line that was left says nothing more to anybody.
 import { closeCode, cutReason, subprotocol } from '../protocol/close.ts'
 import { unreference } from '../protocol/deadlines.ts'
-import { FrameRefusal, parseFrame, readFrame, refuse, sequenceBroken } from '../protocol/decode.ts'
+import { FrameRefusal, parseFrame, readFrame, refuse } from '../protocol/decode.ts'
 import {
+  type Authenticated,
   encodeAuthenticate,
-  encodeCancel,
-  encodeCredit,
   encodeHello,
   encodePing,
   encodePong,
@@ -15,20 +14,19 @@ import {
   WELCOME,
   type Welcome,
 } from '../protocol/messages.ts'
-import { joinBatch, Outbox } from '../protocol/outbox.ts'
-import { type ClientReceiver, readAtClient } from '../protocol/read-at-client.ts'
+import { type ClientControl, readControl } from '../protocol/read-at-client.ts'
 import type { ClientSocket, Platform } from './platform.ts'
+import type { ClientSession, SessionLine } from './session.ts'
 
-/** What a line tells the client: its life, and what the server says about calls. */
-export interface LineHost
-  extends Pick<ClientReceiver, 'result' | 'error' | 'accept' | 'item' | 'gap' | 'end' | 'goaway' | 'authenticated'> {
-  /** The socket is open and `hello` is written: the first calls may follow in the same turn. */
-  opened(): void
-  welcomed(welcome: Welcome): void
+/** What a line tells the client of its life. */
+export interface LineHost {
+  authenticated(line: Line, answer: Authenticated): void
+  /** The socket is open. */
+  hello(line: Line): Hello
+  welcomed(line: Line, welcome: Welcome): void
+  goaway(line: Line, drainMs: number, reason: string, spreadMs: number | undefined): void
   /** Once, and last. `isLost`: this end gave it up for dead. */
-  closed(code: number, reason: string, isLost: boolean): void
-  /** True while a call waits for an answer. */
-  isWaiting(): boolean
+  closed(line: Line, code: number, reason: string, isLost: boolean): void
 }
 
 /** From the attempt to `welcome`: more than the server's own limits for hello (5 s) and authentication (10 s). */
@@ -38,16 +36,16 @@ const lookEveryMs = 1_000
 /** With a call waiting: silence before the line is probed, and again before it is left. */
 const probeAfterMs = 5_000
 
-export class Line implements ClientReceiver {
+export class Line implements ClientControl, SessionLine {
   welcomeMessage: Welcome | undefined
+  readonly session: ClientSession
+  /** Milliseconds between the last ping and its pong. */
+  roundTripMs: number | undefined
   readonly #host: LineHost
-  readonly #outbox: Outbox
   readonly #socket: ClientSocket
-  readonly #hello: Hello
-  #isOpen = false
   #isOver = false
-  #received = 0
-  #sent = 0
+  /** Closed by this end: what comes until the other end has answered is for nobody. */
+  #isClosing = false
   #receivedAt = performance.now()
   /** Since when the server owes a sign of life. */
   #silentSince: number | undefined
@@ -56,14 +54,9 @@ export class Line implements ClientReceiver {
   #timer: ReturnType<typeof setInterval> | undefined
   #attemptTimer: ReturnType<typeof setTimeout>
 
-  constructor(host: LineHost, platform: Platform, url: string, hello: Hello) {
+  constructor(host: LineHost, platform: Platform, url: string, session: ClientSession) {
     this.#host = host
-    this.#hello = hello
-    this.#outbox = new Outbox({
-      schedule: () => platform.schedule(this.#flush),
-      write: (text, counted) => this.#write(text, counted),
-      joinStreams: joinBatch,
-    })
+    this.session = session
     this.#socket = platform.connect(url, subprotocol, {
       open: () => this.#open(),
       text: (frame) => this.#text(frame),
@@ -73,53 +66,42 @@ export class Line implements ClientReceiver {
     this.#attemptTimer = setTimeout(() => this.#lose('no answer to the attempt'), attemptTimeoutMs)
   }
 
-  /** The socket takes messages; before `welcome` few of them. */
-  get isOpen(): boolean {
-    return this.#isOpen && !this.#isOver
-  }
-
-  send(message: string): void {
-    this.#outbox.push(message)
-  }
-
-  cancel(id: number): void {
-    this.#outbox.push(encodeCancel(id))
-  }
-
-  credit(id: number, items: number, bytes: number): void {
-    this.#outbox.ride(encodeCredit(id, items, bytes))
+  write(text: string): void {
+    if (this.#isOver) return
+    this.#silentSince ??= performance.now()
+    this.#socket.send(text)
   }
 
   authenticate(params: Readonly<Record<string, unknown>>): void {
-    this.#write(encodeAuthenticate(params), false)
+    this.write(encodeAuthenticate(params))
   }
 
   /** Something happened that may have cost the link: ask for a sign of life now. */
   probe(): void {
     if (!this.welcomeMessage || this.#isOver || this.#probedAt !== undefined) return
     this.#probedAt = performance.now()
-    this.#write(encodePing(this.#received, this.#sent), false)
+    this.write(encodePing(...this.session.sequence.tell()))
   }
 
-  /** Closes in order; the host hears `closed` when the other end has answered, or after `waitMs`. */
+  /** Closes in order; the host hears `closed` when the other end has answered. */
   close(code: number, reason: string): void {
     if (this.#isOver) return
-    this.#outbox.flush()
+    this.session.flush()
+    this.#isClosing = true
     this.#socket.close(code, cutReason(reason))
   }
 
   /** Leaves at once: nothing of this line is heard any more. Safe to call twice. */
-  leave(code: number = closeCode.done, reason = ''): void {
+  leave(code: number = closeCode.leaving, reason = ''): void {
     if (this.#isOver) return
     this.#isOver = true
     clearInterval(this.#timer)
     clearTimeout(this.#attemptTimer)
-    this.#outbox.clear()
     // On a dead link this takes as long as it takes; nobody waits for it.
     this.#socket.close(code, cutReason(reason))
   }
 
-  // ── Messages for the line itself ───────────────────────────────────────────
+  // ── Control messages ───────────────────────────────────────────────────────
 
   welcome(welcome: Welcome): void {
     if (this.welcomeMessage) throw refuse(WELCOME, 'sent twice')
@@ -128,84 +110,59 @@ export class Line implements ClientReceiver {
     this.#lookedAt = performance.now()
     this.#timer = setInterval(() => this.#look(), lookEveryMs)
     unreference(this.#timer)
-    this.#host.welcomed(welcome)
+    this.#host.welcomed(this, welcome)
   }
 
   ping(received: number, sent: number): void {
-    this.#checkSequence(received, sent)
-    this.#write(encodePong(this.#received, this.#sent), false)
+    this.session.sequence.check(received, sent)
+    this.write(encodePong(...this.session.sequence.tell()))
   }
 
   pong(received: number, sent: number): void {
-    this.#checkSequence(received, sent)
+    this.session.sequence.check(received, sent)
   }
 
-  // ── Messages for calls ─────────────────────────────────────────────────────
-
-  result(id: number, value: unknown, rich: unknown): void {
-    if (!this.welcomeMessage) throw refuse(RESULT, 'before welcome')
-    this.#host.result(id, value, rich)
+  goaway(drainMs: number, reason: string, spreadMs: number | undefined): void {
+    this.#host.goaway(this, drainMs, reason, spreadMs)
   }
 
-  error: ClientReceiver['error'] = (...fields) => this.#host.error(...fields)
-  accept: ClientReceiver['accept'] = (...fields) => this.#host.accept(...fields)
-  gap: ClientReceiver['gap'] = (...fields) => this.#host.gap(...fields)
-  end: ClientReceiver['end'] = (id) => this.#host.end(id)
-  goaway: ClientReceiver['goaway'] = (...fields) => this.#host.goaway(...fields)
-  authenticated: ClientReceiver['authenticated'] = (answer) => this.#host.authenticated(answer)
-
-  item(stream: number, value: unknown, eventId: string | undefined, size: number, rich: unknown): void {
-    this.#host.item(stream, value, eventId, size, rich)
-  }
-
-  readonly #flush = (): void => this.#outbox.flush()
+  authenticated: ClientControl['authenticated'] = (answer) => this.#host.authenticated(this, answer)
 
   // ── The socket ─────────────────────────────────────────────────────────────
 
   #open(): void {
     if (this.#isOver) return
-    this.#isOpen = true
-    this.#write(encodeHello(this.#hello), false)
-    this.#host.opened()
+    this.write(encodeHello(this.#host.hello(this)))
+    this.session.opened(this)
   }
 
-  #text(frame: string): void {
-    if (this.#isOver) return
+  #text(text: string): void {
+    if (this.#isOver || this.#isClosing) return
     this.#receivedAt = performance.now()
+    if (this.#probedAt !== undefined) this.roundTripMs = this.#receivedAt - this.#probedAt
     this.#silentSince = this.#probedAt = undefined
     try {
-      const parsed = parseFrame(frame)
-      if (parsed.isCounted) this.#received++
-      readFrame(parsed, readAtClient, this as ClientReceiver)
+      const frame = parseFrame(text)
+      if (frame.isControl) readFrame(frame, readControl, this as ClientControl)
+      else if (this.welcomeMessage) this.session.take(frame, text.length)
+      else throw refuse(RESULT, 'before welcome')
     } catch (error) {
       if (!(error instanceof FrameRefusal)) throw error
       this.#end(error.code, error.message, true)
     }
   }
 
-  #write(text: string, counted: boolean): void {
-    if (this.#isOver) return
-    if (counted) this.#sent++
-    this.#silentSince ??= performance.now()
-    this.#socket.send(text)
-  }
-
-  #checkSequence(received: number, sent: number): void {
-    if (sent !== this.#received) throw sequenceBroken(sent, this.#received)
-    if (received > this.#sent) throw sequenceBroken(this.#sent, received)
-  }
-
   #end(code: number, reason: string, byThisEnd: boolean): void {
     if (this.#isOver) return
     if (byThisEnd) this.leave(code, reason)
     else this.leave()
-    this.#host.closed(code, reason, byThisEnd)
+    this.#host.closed(this, code, reason, byThisEnd)
   }
 
   #lose(reason: string): void {
     if (this.#isOver) return
     this.leave()
-    this.#host.closed(closeCode.keepAliveTimeout, reason, true)
+    this.#host.closed(this, closeCode.keepAliveTimeout, reason, true)
   }
 
   #look(): void {
@@ -218,7 +175,8 @@ export class Line implements ClientReceiver {
       return this.probe()
     }
     const { intervalMs, timeoutMs } = (this.welcomeMessage as Welcome).keepAlive
-    const isWaiting = this.#host.isWaiting()
+    const { unanswered, sequence } = this.session
+    const isWaiting = unanswered > 0 || (sequence.keeps && sequence.unacknowledged > 0)
     const patience = isWaiting ? probeAfterMs : timeoutMs
     if (this.#probedAt !== undefined) {
       if (now - this.#probedAt >= patience) this.#lose('no answer to a ping')

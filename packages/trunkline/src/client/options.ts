@@ -35,6 +35,8 @@ export interface ClientOptions {
   timeoutMs?: number
   /** Waits between attempts to connect. */
   reconnect?: ReconnectOptions
+  /** `false`: a lost connection is a new beginning; what was written is asked for again, as the server allows. @default true */
+  resume?: boolean
   /** Middleware, the first outermost. */
   use?: readonly ClientMiddleware[]
   /** Instead of the global one (or `ws` in Node). */

@@ -20,8 +20,8 @@ export interface Platform {
   connect(url: string, protocol: string, handlers: SocketHandlers): ClientSocket
   /** Runs `flush` when the current turn has said what it has to say. */
   schedule(flush: () => void): void
-  /** Calls `wake` when the network or the page is back. Gives the undo. */
-  onWake(wake: () => void): () => void
+  /** Calls `wake` when the network or the page is back, and `sleep` when the page is put away whole. Gives the undo. */
+  onWake(wake: () => void, sleep: () => void): () => void
 }
 
 /** A constructor like the browser's WebSocket. */
@@ -54,17 +54,23 @@ function connectWebSocket(
   return socket
 }
 
-function listenForWake(wake: () => void): () => void {
+function listenForWake(wake: () => void, sleep: () => void): () => void {
   const { document } = globalThis
   if (typeof addEventListener !== 'function' || !document) return () => {}
   const shown = (): void => {
     if (document.visibilityState === 'visible') wake()
   }
+  // A page with an open socket is not kept by the back/forward cache.
+  const hidden = ({ persisted }: PageTransitionEvent): void => {
+    if (persisted) sleep()
+  }
   addEventListener('online', wake)
+  addEventListener('pagehide', hidden)
   addEventListener('pageshow', wake)
   document.addEventListener('visibilitychange', shown)
   return () => {
     removeEventListener('online', wake)
+    removeEventListener('pagehide', hidden)
     removeEventListener('pageshow', wake)
     document.removeEventListener('visibilitychange', shown)
   }

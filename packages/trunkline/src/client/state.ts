@@ -23,6 +23,49 @@ export interface ConnectionEvents {
   goaway: { readonly drainMs: number; readonly reason: string }
 }
 
+/** Behind what has happened: what the client does about it. */
+const comesNext: Readonly<Record<ConnectionState['status'], string>> = {
+  idle: '',
+  connecting: '; trying again now',
+  open: '',
+  waiting: '; trying again soon',
+  closed: '; connect() tries again',
+}
+
+/** The present state: changed here alone, and then announced. */
+export class Status {
+  readonly #emitter: Emitter
+  #state: ConnectionState = Object.freeze({
+    status: 'idle',
+    attempt: 0,
+    nextAttemptAt: undefined,
+    reason: undefined,
+    code: undefined,
+  })
+  /** What has happened to the last line, and its close code. */
+  words = ''
+  code: number | undefined
+
+  constructor(emitter: Emitter) {
+    this.#emitter = emitter
+  }
+
+  get state(): ConnectionState {
+    return this.#state
+  }
+
+  /** `attempt`: failures in a row. */
+  change(status: ConnectionState['status'], attempt = 0, nextAttemptAt?: number): void {
+    if (status === 'open') {
+      this.words = ''
+      this.code = undefined
+    }
+    const reason = this.words ? this.words + comesNext[status] : undefined
+    this.#state = Object.freeze({ status, attempt, nextAttemptAt, reason, code: this.code })
+    this.#emitter.emit('change', this.#state)
+  }
+}
+
 type Listener<Payload> = (payload: Payload) => void
 
 export class Emitter {

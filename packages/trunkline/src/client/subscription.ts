@@ -123,6 +123,11 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
     this.isContinued = true
   }
 
+  /** States its credit once more: what was said before may be lost with its connection. */
+  renew(): void {
+    this.#host.credit(this.#itemLimit, this.#byteLimit)
+  }
+
   /** First credit of the stream when it is opened again: counts begin anew, and what still waits here is charged to it. */
   reopen(): CreditPair {
     let bytes = 0

@@ -15,14 +15,34 @@ export const closeCode = {
   unauthenticated: 4001,
   forbidden: 4003,
   version: 4006,
+  replaced: 4011,
   expired: 4101,
   keepAliveTimeout: 4102,
   rateLimited: 4103,
   tooManyConnections: 4104,
   noHello: 4108,
   sequenceBroken: 4110,
+  leaving: 4201,
   slowConsumer: 4202,
 } as const
+
+/** After these codes, whoever closed with them, a session is over: done, restarted, or with something wrong in it. */
+const ending = new Set<number>([
+  1000,
+  1001,
+  1002,
+  1003,
+  1007,
+  1008,
+  1009,
+  1011,
+  1012,
+  closeCode.rateLimited,
+  closeCode.sequenceBroken,
+])
+
+/** False when nobody comes back for a session after a close with this code (PROTOCOL.md section 11). */
+export const keepsSession = (code: number): boolean => !ending.has(code) && !(code >= 4000 && code < 4100)
 
 /** RFC 6455 section 5.5: a control frame carries 125 bytes, two of them the code. */
 const maxReasonBytes = 123

@@ -1,6 +1,7 @@
 // Reading frames, both ends: any text in, messages out one by one, or a typed refusal. Does not know what a message does.
 import {
   ACCEPT,
+  ACK,
   AUTHENTICATE,
   AUTHENTICATED,
   CANCEL,
@@ -40,6 +41,8 @@ export interface Frame {
   readonly isCounted: boolean
   /** Its first message, and so each, is for the connection and not for a call. */
   readonly isControl: boolean
+  /** The `ack` that rides in it: to be checked when the frame is accepted, not when its turn comes. */
+  readonly ack: Message | undefined
 }
 
 /**
@@ -55,9 +58,15 @@ export function parseFrame(text: string): Frame {
   }
   if (!Array.isArray(frame) || frame.length === 0) throw new FrameRefusal(4000, 'a frame is a non-empty array')
   const messages = Array.isArray(frame[0]) ? frame : [frame]
-  const control = isControl(messages[0][0])
-  const counted = !control && messages.some((message) => Array.isArray(message) && isCounted(message[0]))
-  return { messages, isCounted: counted, isControl: control }
+  if (isControl(messages[0][0])) return { messages, isCounted: false, isControl: true, ack: undefined }
+  let counted = false
+  let ack: Message | undefined
+  for (const message of messages) {
+    if (!Array.isArray(message)) break
+    if (isCounted(message[0])) counted = true
+    else if (message[0] === ACK) ack = message
+  }
+  return { messages, isCounted: counted, isControl: false, ack }
 }
 
 /** Gives the message at `index` to `read`. @throws FrameRefusal when it breaks the protocol */
@@ -99,6 +108,7 @@ const names: Record<number, string> = {
   [END]: 'end',
   [CREDIT]: 'credit',
   [CANCEL]: 'cancel',
+  [ACK]: 'ack',
   [PING]: 'ping',
   [PONG]: 'pong',
   [GOAWAY]: 'goaway',
@@ -125,6 +135,13 @@ export function sequenceBroken(sent: number, received: number): FrameRefusal {
 
 export function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+/** Gives both counts of an `ack`, `ping` or `pong`. */
+export function readCounts(type: number, message: Message): [received: number, sent: number] {
+  const [, received, sent] = message
+  if (isCount(received) && isCount(sent)) return [received, sent]
+  throw refuse(type, 'a count is not a non-negative integer')
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

@@ -13,6 +13,7 @@ export const GAP = 7
 export const END = 8
 export const CREDIT = 9
 export const CANCEL = 10
+export const ACK = 11
 export const PING = 12
 export const PONG = 13
 export const GOAWAY = 14
@@ -25,11 +26,15 @@ export type CreditPair = readonly [items: number, bytes: number]
 export interface Hello {
   session: string
   attempt: number
+  /** The attempt with which the session began. */
+  since?: number
   received?: number
   params?: Readonly<Record<string, unknown>>
   timeoutMs?: number
   credit?: CreditPair
   features?: readonly string[]
+  /** Calls that the client has settled and could not cancel. */
+  settled?: readonly number[]
 }
 
 /** What a server lets a client do; stated in `welcome`. */
@@ -150,13 +155,20 @@ export function encodeItem(stream: number, value: Payload | undefined, eventId: 
   return eventId === undefined ? `[6,${stream},${json}]` : `[6,${stream},${json},${id}]`
 }
 
-export const encodeGap = (stream: number, reason: string): string => `[7,${stream},{"reason":"${reason}"}]`
+/** `position`: what a resume continues behind from here on. */
+export const encodeGap = (stream: number, reason: string, position?: string): string =>
+  position === undefined
+    ? `[7,${stream},{"reason":"${reason}"}]`
+    : `[7,${stream},{"reason":"${reason}","position":${JSON.stringify(position)}}]`
 
 export const encodeEnd = (id: number): string => `[8,${id}]`
 
-export const encodeGoaway = (drainMs: number, reason: string): string => JSON.stringify([GOAWAY, { drainMs, reason }])
+export const encodeGoaway = (drainMs: number, reason: string, spreadMs: number): string =>
+  JSON.stringify([GOAWAY, { drainMs, reason, spreadMs }])
 
 export const encodeCancel = (id: number): string => `[10,${id}]`
+
+export const encodeAck = (received: number, sent: number): string => `[11,${received},${sent}]`
 
 export const encodeCredit = (id: number, items: number, bytes: number): string => `[9,${id},${items},${bytes}]`
 

@@ -19,6 +19,8 @@ export interface OutboxHost {
   schedule(outbox: Outbox): void
   /** Writes a frame; `counted` says whether it belongs to the session's sequence. */
   write(text: string, counted: boolean): void
+  /** What else may ride on a frame that is about to be written, if there is something. */
+  rider(counted: boolean): string | undefined
   /** Joins a batch of stream messages alone; a server shares the result between connections. */
   joinStreams(messages: string[]): string
 }
@@ -70,8 +72,11 @@ export class Outbox {
     this.#streams = []
     this.#size = 0
     this.#counted = false
-    if (calls.length === 0) this.#host.write(this.#host.joinStreams(streams), counted)
-    else this.#host.write(joinBatch(streams.length ? calls.concat(streams) : calls), counted)
+    // Alone, streams' messages are the same for many connections: nothing of one's own is put among them.
+    if (calls.length === 0) return this.#host.write(this.#host.joinStreams(streams), counted)
+    const rider = this.#host.rider(counted)
+    if (rider !== undefined) calls.push(rider)
+    this.#host.write(joinBatch(streams.length ? calls.concat(streams) : calls), counted)
   }
 
   /** Forgets what was not written. */

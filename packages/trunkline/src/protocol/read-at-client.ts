@@ -1,8 +1,9 @@
 // Reads what a server may send: shapes are checked here, once. Does not know what the client does about a message.
-import { isCount, isRecord, type Message, refuse, refuseType } from './decode.ts'
+import { isCount, isRecord, type Message, readCounts, refuse, refuseType } from './decode.ts'
 import type { Delivery } from './error.ts'
 import {
   ACCEPT,
+  ACK,
   AUTHENTICATED,
   type Authenticated,
   CREDIT,
@@ -19,44 +20,37 @@ import {
   type Welcome,
 } from './messages.ts'
 
-/** The client's end of a connection: one method a message. */
-export interface ClientReceiver {
+/** What a server says of its connection: one method a message. */
+export interface ClientControl {
   welcome(welcome: Welcome): void
+  ping(received: number, sent: number): void
+  pong(received: number, sent: number): void
+  /** `spreadMs`: over how long to spread the return, as of now. */
+  goaway(drainMs: number, reason: string, spreadMs: number | undefined): void
+  authenticated(answer: Authenticated): void
+}
+
+/** What a server says of calls. */
+export interface ClientCalls {
   result(id: number, value: unknown, rich: unknown): void
   error(id: number, code: string, message: string, details: ErrorDetails, data: unknown, rich: unknown): void
   accept(id: number, stream: number, position: string | undefined): void
   item(stream: number, value: unknown, eventId: string | undefined, size: number, rich: unknown): void
-  gap(stream: number, reason: string): void
+  gap(stream: number, reason: string, position: string | undefined): void
   end(id: number): void
-  ping(received: number, sent: number): void
-  pong(received: number, sent: number): void
-  goaway(drainMs: number, reason: string): void
-  authenticated(answer: Authenticated): void
 }
 
-export function readAtClient(type: unknown, message: Message, receiver: ClientReceiver): void {
+export function readControl(type: unknown, message: Message, receiver: ClientControl): void {
   switch (type) {
-    case RESULT:
-      return receiver.result(readId(RESULT, message[1]), message[2], message[3])
-    case ITEM:
-      return readItem(message, receiver)
-    case ERROR:
-      return readError(message, receiver)
-    case ACCEPT:
-      return receiver.accept(readId(ACCEPT, message[1]), readId(ACCEPT, message[2]), readText(ACCEPT, message[3]))
-    case GAP:
-      return receiver.gap(readId(GAP, message[1]), readText(GAP, readRecord(GAP, message[2]).reason) ?? 'source')
-    case END:
-      return receiver.end(readId(END, message[1]))
     case PING:
-      return receiver.ping(readCount(PING, message[1]), readCount(PING, message[2]))
+      return receiver.ping(...readCounts(PING, message))
     case PONG:
-      return receiver.pong(readCount(PONG, message[1]), readCount(PONG, message[2]))
+      return receiver.pong(...readCounts(PONG, message))
     case WELCOME:
       return receiver.welcome(readWelcome(message[1]))
     case GOAWAY: {
-      const { drainMs = 0, reason } = readRecord(GOAWAY, message[1])
-      return receiver.goaway(readCount(GOAWAY, drainMs), readText(GOAWAY, reason) ?? '')
+      const { drainMs = 0, reason, spreadMs } = readRecord(GOAWAY, message[1])
+      return receiver.goaway(readCount(GOAWAY, drainMs), readText(GOAWAY, reason) ?? '', readLife(GOAWAY, spreadMs))
     }
     case AUTHENTICATED: {
       const { expiresInMs, code, message: text } = readRecord(AUTHENTICATED, message[1])
@@ -66,6 +60,30 @@ export function readAtClient(type: unknown, message: Message, receiver: ClientRe
         message: readText(AUTHENTICATED, text),
       })
     }
+    default:
+      throw refuseType(type)
+  }
+}
+
+export function readCall(type: unknown, message: Message, receiver: ClientCalls): void {
+  switch (type) {
+    case RESULT:
+      return receiver.result(readId(RESULT, message[1]), message[2], message[3])
+    case ITEM:
+      return readItem(message, receiver)
+    case ERROR:
+      return readError(message, receiver)
+    case ACCEPT:
+      return receiver.accept(readId(ACCEPT, message[1]), readId(ACCEPT, message[2]), readText(ACCEPT, message[3]))
+    case GAP: {
+      const { reason, position } = readRecord(GAP, message[2])
+      return receiver.gap(readId(GAP, message[1]), readText(GAP, reason) ?? 'source', readText(GAP, position))
+    }
+    case END:
+      return receiver.end(readId(END, message[1]))
+    case ACK:
+      // Was checked when its frame was accepted.
+      return
     case CREDIT:
       // Reserved for what a client pushes; it may cross the end of a call, so it is never an error.
       return
@@ -74,12 +92,12 @@ export function readAtClient(type: unknown, message: Message, receiver: ClientRe
   }
 }
 
-function readItem(message: Message, receiver: ClientReceiver): void {
+function readItem(message: Message, receiver: ClientCalls): void {
   const size = message[4] ?? 0
   receiver.item(readId(ITEM, message[1]), message[2], readText(ITEM, message[3]), readCount(ITEM, size), message[5])
 }
 
-function readError(message: Message, receiver: ClientReceiver): void {
+function readError(message: Message, receiver: ClientCalls): void {
   const [, id, code, text, details, rich] = message
   if (typeof code !== 'string' || typeof text !== 'string') throw refuse(ERROR, 'code and message are not strings')
   const fields = readRecord(ERROR, details)

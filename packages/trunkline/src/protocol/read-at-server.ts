@@ -1,6 +1,7 @@
 // Reads what a client may send: shapes are checked here, once. Does not know what the server does about a message.
-import { isCount, isRecord, type Message, refuse, refuseType } from './decode.ts'
+import { isCount, isRecord, type Message, readCounts, refuse, refuseType } from './decode.ts'
 import {
+  ACK,
   AUTHENTICATE,
   CANCEL,
   CREDIT,
@@ -14,34 +15,35 @@ import {
   PONG,
 } from './messages.ts'
 
-/** The server's end of a connection: one method a message. */
-export interface ServerReceiver {
-  hello(hello: Required<Hello>): void
-  open(id: number, path: string, input: unknown, options: OpenOptions, rich: unknown): void
-  cancel(id: number): void
-  credit(id: number, items: number, bytes: number): void
+/** What a client says of its connection: one method a message. */
+export interface ServerControl {
+  hello(hello: ReadHello): void
   ping(received: number, sent: number): void
   pong(received: number, sent: number): void
   authenticate(params: Readonly<Record<string, unknown>>): void
 }
+
+/** What a client says of its calls. */
+export interface ServerCalls {
+  open(id: number, path: string, input: unknown, options: OpenOptions, rich: unknown): void
+  cancel(id: number): void
+  credit(id: number, items: number, bytes: number): void
+}
+
+/** A `hello` with every default filled in. */
+export type ReadHello = Required<Hello>
 
 const noOptions: OpenOptions = Object.freeze({})
 const sessionForm = /^[\w-]{1,64}$/
 const maxKeyLength = 128
 const maxEventIdLength = 512
 
-export function readAtServer(type: unknown, message: Message, receiver: ServerReceiver): void {
+export function readControl(type: unknown, message: Message, receiver: ServerControl): void {
   switch (type) {
-    case OPEN:
-      return readOpen(message, receiver)
-    case CREDIT:
-      return readCredit(message, receiver)
-    case CANCEL:
-      return receiver.cancel(readId(CANCEL, message[1]))
     case PING:
-      return receiver.ping(readCount(PING, message[1]), readCount(PING, message[2]))
+      return receiver.ping(...readCounts(PING, message))
     case PONG:
-      return receiver.pong(readCount(PONG, message[1]), readCount(PONG, message[2]))
+      return receiver.pong(...readCounts(PONG, message))
     case HELLO:
       return receiver.hello(readHello(message[1]))
     case AUTHENTICATE:
@@ -51,7 +53,23 @@ export function readAtServer(type: unknown, message: Message, receiver: ServerRe
   }
 }
 
-function readOpen(message: Message, receiver: ServerReceiver): void {
+export function readCall(type: unknown, message: Message, receiver: ServerCalls): void {
+  switch (type) {
+    case OPEN:
+      return readOpen(message, receiver)
+    case CREDIT:
+      return readCredit(message, receiver)
+    case CANCEL:
+      return receiver.cancel(readId(CANCEL, message[1]))
+    case ACK:
+      // Was checked when its frame was accepted.
+      return
+    default:
+      throw refuseType(type)
+  }
+}
+
+function readOpen(message: Message, receiver: ServerCalls): void {
   const id = readId(OPEN, message[1])
   const path = message[2]
   if (typeof path !== 'string') throw refuse(OPEN, 'the path is not a string')
@@ -84,28 +102,41 @@ function readOptions(value: unknown): OpenOptions {
   return options
 }
 
-function readCredit(message: Message, receiver: ServerReceiver): void {
+function readCredit(message: Message, receiver: ServerCalls): void {
   receiver.credit(readId(CREDIT, message[1]), readCount(CREDIT, message[2]), readCount(CREDIT, message[3]))
 }
 
-function readHello(value: unknown): Required<Hello> {
+function readHello(value: unknown): ReadHello {
   if (!isRecord(value)) throw refuse(HELLO, 'its fields are not an object')
-  const { session, attempt, received, params, timeoutMs, credit, features, contract, settled, meta } = value
+  const {
+    session,
+    attempt,
+    since = attempt,
+    received,
+    params,
+    timeoutMs,
+    credit,
+    features,
+    contract,
+    settled,
+    meta,
+  } = value
   if (typeof session !== 'string' || !sessionForm.test(session))
     throw refuse(HELLO, 'session is not 1 to 64 of A–Z a–z 0–9 _ -')
   if (!isCount(attempt) || attempt < 1) throw refuse(HELLO, 'attempt is not an integer from 1')
   if (meta !== undefined && !isRecord(meta)) throw refuse(HELLO, 'meta is not an object')
+  if (!isCount(since) || since < 1 || since > attempt) throw refuse(HELLO, 'since is not an integer from 1 to attempt')
   if (contract !== undefined && typeof contract !== 'string') throw refuse(HELLO, 'contract is not a string')
-  if (settled !== undefined && !(Array.isArray(settled) && settled.every(isCount)))
-    throw refuse(HELLO, 'settled is not an array of ids')
   return {
     session,
     attempt,
+    since,
     received: received === undefined ? 0 : readCount(HELLO, received),
     params: readParams(HELLO, params),
     timeoutMs: timeoutMs === undefined ? 30_000 : readTimeout(HELLO, timeoutMs),
     credit: credit === undefined ? initialCredit : readPair(HELLO, credit),
     features: features === undefined ? [] : readNames(features),
+    settled: settled === undefined ? [] : readIds(settled),
   }
 }
 
@@ -117,6 +148,11 @@ function readParams(type: number, params: unknown = {}): Readonly<Record<string,
 function readNames(value: unknown): string[] {
   if (Array.isArray(value) && value.every((name) => typeof name === 'string')) return value
   throw refuse(HELLO, 'features is not an array of strings')
+}
+
+function readIds(value: unknown): number[] {
+  if (Array.isArray(value) && value.every(isCount)) return value
+  throw refuse(HELLO, 'settled is not an array of ids')
 }
 
 /** A client's ids are odd; even ones are for calls of the server. */

@@ -3,8 +3,8 @@
 import type { Frame } from '../protocol/decode.ts'
 
 export interface BacklogHost {
-  /** Works off one message; false when the connection is over. */
-  work(frame: Frame, index: number): boolean
+  /** Works off one message that came at `now`, or has its turn then; false when that was the last. */
+  work(frame: Frame, index: number, now: number): boolean
   /** Runs `task` after what has arrived meanwhile was read. */
   yieldTo(task: () => void): void
   /** Reads nothing more for now, or goes on. */
@@ -34,6 +34,10 @@ export class Backlog {
   #workedUntil = Number.NEGATIVE_INFINITY
   #isHeld = false
 
+  get isHeld(): boolean {
+    return this.#isHeld
+  }
+
   constructor(host: BacklogHost) {
     this.#host = host
   }
@@ -45,7 +49,7 @@ export class Backlog {
     const { messages } = frame
     let done = 0
     if (now < this.#sliceEnd && this.#left > 0) {
-      done = this.#work(frame, 0)
+      done = this.#work(frame, 0, now)
       this.#workedUntil = performance.now()
       if (done >= messages.length) return
     }
@@ -70,11 +74,12 @@ export class Backlog {
   }
 
   readonly #continue = (): void => {
-    this.#begin(performance.now())
+    const now = performance.now()
+    this.#begin(now)
     let worked = 0
     const waiting = this.#waiting
     for (const { frame, length } of waiting) {
-      this.#done = this.#work(frame, this.#done)
+      this.#done = this.#work(frame, this.#done, now)
       // What a message did has ended the connection.
       if (this.#waiting !== waiting) return this.clear()
       if (this.#done < frame.messages.length) break
@@ -97,12 +102,12 @@ export class Backlog {
   }
 
   /** Works off messages until the slice is over; gives the index of the next. */
-  #work(frame: Frame, from: number): number {
+  #work(frame: Frame, from: number, now: number): number {
     const { length } = frame.messages
     let index = from
     while (index < length && this.#left > 0) {
       this.#left--
-      if (!this.#host.work(frame, index++)) return length
+      if (!this.#host.work(frame, index++, now)) return length
       if ((index - from) % lookEvery === 0 && performance.now() >= this.#sliceEnd) break
     }
     return index

@@ -37,10 +37,16 @@ export class ServerCall implements Invoker, Expiring {
   /** That of the host when it began. */
   readonly generation: number
   hasReadLastEventId = false
+  /** Of an idempotent mutation: told once when its handler is done, with what others that asked for the same may be told too. */
+  whenOver: ((answer: string | undefined) => void) | undefined
+  /** Of an idempotent mutation that waits for another: runs it after all. */
+  restart: (() => void) | undefined
   readonly #host: CallHost
   #controller: AbortController | undefined
   #invocation: HandlerInvocation | undefined
   #begun = false
+  /** Its own handler was started. */
+  #isRunning = false
   #over = false
 
   constructor(host: CallHost, id: number, operation: Operation, options: OpenOptions, deadline: number) {
@@ -82,7 +88,13 @@ export class ServerCall implements Invoker, Expiring {
 
   begin(): boolean {
     this.#begun = true
+    this.#isRunning = !this.#over
     return this.#over
+  }
+
+  /** It waits for another that runs: from now on nobody can say that it has not run. */
+  join(): void {
+    this.#begun = true
   }
 
   /** Runs it. Synchronous handlers answer within this call: no promise is made that they did not make. */
@@ -106,27 +118,35 @@ export class ServerCall implements Invoker, Expiring {
 
   /** Ends it without an answer: the caller has gone, or no longer wants one. */
   abort(): void {
+    if (this.#over) return
     this.#over = true
     this.#controller?.abort()
+    if (!this.#isRunning) this.#tell(undefined)
   }
 
   expire(): void {
     if (this.#over) return
     const message = `"${this.operation.path}" took longer than its deadline`
     const delivery = this.#begun ? 'unknown' : 'not-run'
-    this.#answer(encodeError(this.id, { code: 'TIMEOUT', message, delivery, data: undefined }, this.#isStream))
+    this.#over = true
+    this.#host.answer(
+      this,
+      encodeError(this.id, { code: 'TIMEOUT', message, delivery, data: undefined }, this.#isStream),
+    )
+    if (!this.#isRunning) this.#tell(undefined)
     this.#controller?.abort(new RpcError('TIMEOUT', { message }))
   }
 
   /** Answers with what was thrown, or refuses it before it has run. */
   fail(error: unknown): void {
-    if (this.#over) {
-      // Nobody waits for it any more, and what an abort makes a handler throw is no defect.
-      return
-    }
+    // Nobody waits for it any more, and what an abort makes a handler throw is no defect.
+    if (this.#over) return this.#tell(undefined)
     if (isDefect(error)) this.#host.report(error, this.operation)
     else if (error instanceof Error && error.cause !== undefined) this.#host.report(error.cause, this.operation)
-    this.#describe(error, (failure) => this.#answer(encodeError(this.id, failure, this.#isStream)))
+    const { errorData } = this.operation
+    this.#describe(error, (failure) =>
+      this.#answer(encodeError(this.id, failure, this.#isStream), errorData.has(failure.code)),
+    )
   }
 
   /** Says what a failure looks like from outside; one whose data its schema refuses is a defect of its own. */
@@ -152,7 +172,8 @@ export class ServerCall implements Invoker, Expiring {
 
   #settle(value: unknown): void {
     if (this.#isStream) return this.#host.accept(this, value)
-    if (this.#over) return
+    // Others may wait for what its caller no longer does.
+    if (this.#over && !(this.whenOver && this.#isRunning)) return this.#tell(undefined)
     let payload: Payload | undefined | Promise<Payload | undefined>
     try {
       payload = encodeOutput(this.operation, value)
@@ -168,18 +189,33 @@ export class ServerCall implements Invoker, Expiring {
   }
 
   #finish(payload: Payload | undefined): void {
-    if (this.#over) return
     const text = encodeResult(this.id, payload)
-    if (!exceedsBytes(text, this.#host.messageBytes)) return this.#answer(text)
+    if (!exceedsBytes(text, this.#host.messageBytes)) return this.#answer(text, true)
     const message = `The answer of "${this.operation.path}" is larger than ${this.#host.messageBytes} bytes (limits.messageBytes of the server)`
     this.#host.report(new RangeError(message), this.operation)
     this.#answer(encodeError(this.id, { code: 'TOO_LARGE', message, delivery: 'ran', data: undefined }, false))
   }
 
-  #answer(text: string): void {
-    if (this.#over) return
-    this.#over = true
-    this.#host.answer(this, text)
+  /** Answers with what another call of the same was answered. */
+  answerAs(answer: string): void {
+    this.#answer(`[${answer[0]},${this.id}${answer.slice(1)}`)
+  }
+
+  /** `isKept`: whoever asks for the same may have it. */
+  #answer(text: string, isKept = false): void {
+    if (!this.#over) {
+      this.#over = true
+      this.#host.answer(this, text)
+    }
+    // The message's number, and what stands behind the id.
+    if (this.whenOver) this.#tell(isKept ? `${text[1]}${text.slice(`[3,${this.id}`.length)}` : undefined)
+  }
+
+  /** Once: whoever asked for the same hears what became of it. */
+  #tell(answer: string | undefined): void {
+    const { whenOver } = this
+    this.whenOver = undefined
+    whenOver?.(answer)
   }
 }
 

@@ -1,38 +1,16 @@
-// One accepted socket, from its first frame to its end: hello and welcome, frames in and out, pressure, credentials.
-// Hands calls to its session; does not know HTTP or the runtime.
+// One accepted socket, from its first frame to its end: hello and welcome, control messages, pressure, credentials.
+// Hands calls to its session, which may outlive it; does not know HTTP or the runtime.
 //
 //   opening ──hello──▶ authenticating ──welcome──▶ open ──▶ closed
 //      └──────────────────────┴── refusal, time-out, loss ──────▲
-import { closeCode, cutReason } from '../protocol/close.ts'
-import {
-  type Frame,
-  FrameRefusal,
-  parseFrame,
-  readFrame,
-  readMessage,
-  refuse,
-  sequenceBroken,
-} from '../protocol/decode.ts'
-import {
-  AUTHENTICATE,
-  encodeAuthenticated,
-  encodeGoaway,
-  encodePing,
-  encodePong,
-  encodeWelcome,
-  HELLO,
-  type Hello,
-  type OpenOptions,
-  PING,
-} from '../protocol/messages.ts'
-import { Outbox, type OutboxHost } from '../protocol/outbox.ts'
-import { readAtServer, type ServerReceiver } from '../protocol/read-at-server.ts'
+import { closeCode, cutReason, keepsSession } from '../protocol/close.ts'
+import { FrameRefusal, parseFrame, readFrame, refuse } from '../protocol/decode.ts'
+import { AUTHENTICATE, encodeAuthenticated, encodeGoaway, encodePing, encodePong, HELLO } from '../protocol/messages.ts'
+import { type ReadHello, readControl, type ServerControl } from '../protocol/read-at-server.ts'
 import { Authentication, type Principal } from './authentication.ts'
-import { Backlog, type BacklogHost } from './backlog.ts'
-import type { Connection } from './handler.ts'
 import { Opening, type OpeningHost } from './opening.ts'
 import type { ServerCore } from './server.ts'
-import { ServerSession, type SessionLine } from './session.ts'
+import type { ServerSession, SessionLine } from './session.ts'
 import type { ServerSocket, SocketEvents, UpgradeRequest } from './socket.ts'
 
 /** Unsent bytes at which generators rest: the kernel's buffer is full, and more would only wait here. */
@@ -42,9 +20,7 @@ const pauseAtBytes = 1024 * 1024
 /** Expired credentials are good for this long: time to get others, on a line that may be slow. */
 const expiryGraceMs = 25_000
 
-export class ServerConnection
-  implements ServerReceiver, SocketEvents, OutboxHost, Connection, SessionLine, OpeningHost, BacklogHost
-{
+export class ServerConnection implements ServerControl, SocketEvents, SessionLine, OpeningHost {
   readonly id: string
   readonly remoteAddress: string | undefined
   principal: string | undefined
@@ -55,18 +31,14 @@ export class ServerConnection
   #expiresAt = Number.POSITIVE_INFINITY
   readonly #core: ServerCore
   readonly #socket: ServerSocket
-  readonly #outbox: Outbox
-  readonly #backlog: Backlog
   /** For `authenticate`, now and when credentials are renewed. */
   readonly #request: UpgradeRequest
   /** Until the connection is welcome. */
   #opening: Opening | undefined
   #renewal: Authentication | undefined
-  /** Made when the connection is welcome; until then there is nothing a message could be for. */
+  /** Given when the connection is welcome; until then there is nothing a message could be for. */
   #session: ServerSession | undefined
   #isClosed = false
-  #received = 0
-  #sent = 0
   /** What keeps the socket from being read. */
   #isBehind = false
   #isHeld = false
@@ -78,8 +50,6 @@ export class ServerConnection
     this.id = id
     this.remoteAddress = request.remoteAddress
     this.lastReceivedAt = this.lastSentAt = performance.now()
-    this.#outbox = new Outbox(this)
-    this.#backlog = new Backlog(this)
     this.#opening = new Opening(this, core.settings)
   }
 
@@ -87,20 +57,16 @@ export class ServerConnection
     return this.#session !== undefined && !this.#isClosed
   }
 
+  get isOver(): boolean {
+    return this.#isClosed
+  }
+
   get isExpired(): boolean {
     return Date.now() > this.#expiresAt + expiryGraceMs
   }
 
-  get context(): unknown {
-    return this.#session?.context
-  }
-
-  get openCalls(): number {
-    return this.#session?.openCalls ?? 0
-  }
-
-  get openStreams(): number {
-    return this.#session?.openStreams ?? 0
+  get session(): ServerSession | undefined {
+    return this.#session
   }
 
   get bufferedAmount(): number {
@@ -131,42 +97,29 @@ export class ServerConnection
       this.#isBehind = false
       if (!this.#isHeld) this.#socket.resume()
     }
-    this.#session?.wake()
+    this.#session?.calls.wake()
   }
 
-  closed(): void {
-    this.#end()
+  closed(code: number): void {
+    this.#end(code)
     this.#core.forget(this)
   }
 
   // ── Messages ───────────────────────────────────────────────────────────────
 
-  hello(hello: Required<Hello>): void {
+  hello(hello: ReadHello): void {
     if (!this.#opening) throw refuse(HELLO, 'sent twice')
     this.#opening.hello(hello, this.#request)
   }
 
-  open(id: number, path: string, input: unknown, options: OpenOptions, rich: unknown): void {
-    this.#requireSession().open(id, path, input, options, rich, this.lastReceivedAt)
-  }
-
-  cancel(id: number): void {
-    this.#requireSession().cancel(id)
-  }
-
-  credit(id: number, items: number, bytes: number): void {
-    this.#requireSession().credit(id, items, bytes)
-  }
-
   ping(received: number, sent: number): void {
-    if (!this.#session) throw refuse(PING, 'before welcome')
-    this.#checkSequence(received, sent)
-    this.write(encodePong(this.#received, this.#sent), false)
+    const { sequence } = this.#requireSession()
+    sequence.check(received, sent)
+    this.write(encodePong(...sequence.tell()))
   }
 
   pong(received: number, sent: number): void {
-    this.#requireSession()
-    this.#checkSequence(received, sent)
+    this.#requireSession().sequence.check(received, sent)
   }
 
   authenticate(params: Readonly<Record<string, unknown>>): void {
@@ -176,7 +129,7 @@ export class ServerConnection
       passed: (principal) => this.#renew(principal),
       refused: (refusal) => {
         this.#renewal = undefined
-        this.write(encodeAuthenticated(refusal), false)
+        this.write(encodeAuthenticated(refusal))
       },
       failed: (error) => this.report(error),
     })
@@ -185,46 +138,23 @@ export class ServerConnection
 
   // ── For its session ────────────────────────────────────────────────────────
 
-  send(message: string): void {
-    if (this.isOpen) this.#outbox.push(message)
-  }
-
-  sendStream(message: string): void {
-    if (this.isOpen) this.#outbox.pushStream(message)
-  }
-
-  // ── For its outbox ─────────────────────────────────────────────────────────
-
-  schedule(outbox: Outbox): void {
-    this.#core.schedule(outbox)
-  }
-
-  joinStreams(messages: string[]): string {
-    return this.#core.joinStreams(messages)
-  }
-
-  write(text: string, counted: boolean): void {
+  write(text: string): void {
     if (this.#isClosed) return
-    if (counted) this.#sent++
     this.lastSentAt = performance.now()
     this.#socket.send(text)
     const buffered = this.#socket.bufferedAmount
     if (buffered >= restAtBytes) this.#relieve(buffered)
   }
 
-  // ── For its backlog ────────────────────────────────────────────────────────
-
-  work(frame: Frame, index: number): boolean {
-    try {
-      readMessage(frame, index, readAtServer, this as ServerReceiver)
-    } catch (error) {
-      this.#refuse(error)
-    }
-    return !this.#isClosed
+  refuse(error: unknown): void {
+    if (error instanceof FrameRefusal) return this.close(error.code, error.message)
+    this.#core.report(error, undefined, this.#session?.calls.context)
+    this.close(closeCode.internalError, 'internal error')
   }
 
-  yieldTo(task: () => void): void {
-    this.#core.settings.yieldTo(task)
+  replaced(): void {
+    this.#session = undefined
+    this.shut(closeCode.replaced, 'a newer connection took over')
   }
 
   hold(isHeld: boolean): void {
@@ -236,17 +166,19 @@ export class ServerConnection
 
   // ── For its opening ────────────────────────────────────────────────────────
 
-  admit(hello: Required<Hello>, principal: Principal, held: readonly string[]): void {
-    const refusal = this.#core.refusalFor(principal)
-    if (refusal) return this.close(refusal.code, refusal.reason)
-    this.#opening = undefined
-    this.principal = principal.name
-    this.#expiresAt = principal.expiresAt
-    this.#session = new ServerSession(this.#core, this, hello, principal.context)
-    this.#core.admit(this)
-    this.write(encodeWelcome(this.#core.welcomeFor(this.id, principal)), false)
+  admit(hello: ReadHello, principal: Principal, held: readonly string[]): void {
+    if (this.#isClosed) return
+    this.#core.enter(this, hello, principal, held)
     const now = performance.now()
     for (const frame of held) this.#take(frame, now)
+  }
+
+  /** The connection is welcome, with this session. */
+  entered(session: ServerSession, { name, expiresAt }: Principal): void {
+    this.#opening = undefined
+    this.#session = session
+    this.principal = name
+    this.#expiresAt = expiresAt
   }
 
   report(error: unknown): void {
@@ -256,46 +188,40 @@ export class ServerConnection
   // ── Life ───────────────────────────────────────────────────────────────────
 
   sendPing(): void {
-    this.write(encodePing(this.#received, this.#sent), false)
+    if (this.#session) this.write(encodePing(...this.#session.sequence.tell()))
   }
 
-  sendGoaway(drainMs: number): void {
-    if (this.isOpen) this.write(encodeGoaway(drainMs, 'the server is shutting down'), false)
-  }
-
-  disconnect(reason = 'disconnected by the server'): void {
-    this.close(closeCode.forbidden, reason)
+  sendGoaway(drainMs: number, spreadMs: number): void {
+    if (this.isOpen) this.write(encodeGoaway(drainMs, 'the server is shutting down', spreadMs))
   }
 
   /** Says what is left to say and closes. Safe to call twice. */
   close(code: number, reason: string): void {
-    if (this.isOpen) this.#outbox.flush()
+    if (this.isOpen) this.#session?.flush()
     this.shut(code, reason)
   }
 
   /** Closes, and says nothing of what is left to say. Safe to call twice. */
   shut(code: number, reason: string): void {
     if (this.#isClosed) return
-    this.#end()
+    this.#end(code)
     this.#socket.close(code, cutReason(reason))
   }
 
   /** Drops the connection without waiting for the other end. */
   drop(): void {
-    this.#end()
+    this.#end(closeCode.abnormal)
     this.#socket.terminate()
   }
 
-  #end(): void {
+  #end(code: number): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    if (this.#opening) this.#core.unknown(this)
+    if (this.#opening) this.#core.known(this)
     this.#opening?.stop()
     this.#opening = undefined
     this.#renewal?.stop()
-    this.#outbox.clear()
-    this.#backlog.clear()
-    this.#session?.end()
+    this.#session?.detach(this, keepsSession(code))
   }
 
   #take(text: string, now: number): void {
@@ -306,41 +232,30 @@ export class ServerConnection
         throw new FrameRefusal(closeCode.tooLarge, `a message is larger than ${this.#core.messageBytes} bytes`)
       }
       const frame = parseFrame(text)
-      if (frame.isCounted) this.#received++
-      // The first frame, whatever it is, has to be `hello`.
-      if (frame.isControl || this.#opening) readFrame(frame, readAtServer, this as ServerReceiver)
-      else this.#backlog.take(frame, text.length, now)
+      if (frame.isControl) readFrame(frame, readControl, this as ServerControl)
+      else this.#requireSession().take(frame, text.length, now)
     } catch (error) {
-      this.#refuse(error)
+      this.refuse(error)
     }
   }
 
   #renew(principal: Principal): void {
     this.#renewal = undefined
-    // Nothing of the one may be taken for the other's: the client comes back as who it is now.
-    if (principal.name !== this.principal)
+    if (principal.name !== this.principal) {
+      // Nothing of the one may be taken for the other's: the client comes back as who it is now.
+      this.#session?.end()
       return this.shut(closeCode.expired, 'the credentials are those of another principal')
-    const refusal = this.#core.refusalFor(principal, this)
+    }
+    const refusal = this.#core.refusalFor(principal, this.#session)
     if (refusal) return this.shut(refusal.code, refusal.reason)
     this.#expiresAt = principal.expiresAt
-    this.#session?.renew(principal.context)
-    this.write(encodeAuthenticated({ expiresInMs: expiresIn(principal) }), false)
+    this.#session?.calls.renew(principal.context)
+    this.write(encodeAuthenticated({ expiresInMs: expiresIn(principal) }))
   }
 
   #requireSession(): ServerSession {
     if (this.#session) return this.#session
     throw refuse(HELLO, this.#opening?.isHolding ? 'has to be alone in its frame' : 'has to be the first frame')
-  }
-
-  #refuse(error: unknown): void {
-    if (error instanceof FrameRefusal) return this.close(error.code, error.message)
-    this.#core.report(error, undefined, this.#session?.context)
-    this.close(closeCode.internalError, 'internal error')
-  }
-
-  #checkSequence(received: number, sent: number): void {
-    if (sent !== this.#received) throw sequenceBroken(sent, this.#received)
-    if (received > this.#sent) throw sequenceBroken(this.#sent, received)
   }
 
   #relieve(buffered: number): void {

@@ -25,6 +25,7 @@ export type {
   StreamCall,
   SubscriptionHandler,
 } from './handler.ts'
+export { type MemoryResultStoreOptions, memoryResultStore, type ResultStore } from './idempotency.ts'
 export type {
   AuthenticateArgument,
   CommonServerOptions,
@@ -33,6 +34,7 @@ export type {
   KeepAliveOptions,
   LimitOptions,
   RateLimitOptions,
+  ResumeOptions,
   ServerOptions,
 } from './options.ts'
 export { type MemoryPublisherOptions, memoryPublisher, type Publisher, type SubscribeFeedOptions } from './publisher.ts'

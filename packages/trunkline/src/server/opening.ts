@@ -2,14 +2,15 @@
 // Does not know sessions.
 import { closeCode } from '../protocol/close.ts'
 import { refuse } from '../protocol/decode.ts'
-import { HELLO, type Hello } from '../protocol/messages.ts'
+import { HELLO } from '../protocol/messages.ts'
+import type { ReadHello } from '../protocol/read-at-server.ts'
 import { Authentication, type Principal, type Refusal } from './authentication.ts'
 import type { ServerSettings } from './options.ts'
 import type { UpgradeRequest } from './socket.ts'
 
 export interface OpeningHost {
   /** Who is there is known; the frames came behind `hello`. */
-  admit(hello: Required<Hello>, principal: Principal, held: readonly string[]): void
+  admit(hello: ReadHello, principal: Principal, held: readonly string[]): void
   close(code: number, reason: string): void
   report(error: unknown): void
 }
@@ -20,7 +21,7 @@ export class Opening {
   readonly #timer: ReturnType<typeof setTimeout>
   readonly #held: string[] = []
   #heldLength = 0
-  #hello: Required<Hello> | undefined
+  #hello: ReadHello | undefined
   #authentication: Authentication | undefined
 
   constructor(host: OpeningHost, settings: ServerSettings) {
@@ -47,7 +48,7 @@ export class Opening {
     this.#held.push(frame)
   }
 
-  hello(hello: Required<Hello>, request: UpgradeRequest): void {
+  hello(hello: ReadHello, request: UpgradeRequest): void {
     if (this.#hello) throw refuse(HELLO, 'sent twice')
     this.#hello = hello
     clearTimeout(this.#timer)

@@ -3,6 +3,7 @@ import { describe, mistake } from '../contract/mistake.ts'
 import type { ProcedureKind } from '../contract/procedure.ts'
 import type { AdvertisedLimits } from '../protocol/messages.ts'
 import type { StreamCall } from './handler.ts'
+import { memoryResultStore, type ResultStore } from './idempotency.ts'
 import type { UpgradeRequest } from './socket.ts'
 
 /** What `authenticate` gets: once for each connection, so once more after each break, and for each `connection.authenticate()`. */
@@ -89,6 +90,10 @@ export interface CommonServerOptions<Context> {
   /** Time for `authenticate`, in ms; then 1013. @default 10_000 */
   authTimeoutMs?: number
   limits?: LimitOptions
+  /** `false`: a lost connection ends what was open on it, and nothing is kept. */
+  resume?: false | ResumeOptions
+  /** Keeps answers of `idempotent` mutations, for callers who ask again. @default memoryResultStore(), this process's own */
+  resultStore?: ResultStore
   /** Calls a second of one connection. @default no limit: what a call costs only its author knows */
   rateLimit?: RateLimitOptions
   /** Runs `flush` when the current turn has said what it has to say. An adapter knows best. @default queueMicrotask */
@@ -96,6 +101,22 @@ export interface CommonServerOptions<Context> {
   /** Runs `task` after what has arrived meanwhile was read. An adapter knows best. @default setTimeout, 0 ms */
   yieldTo?: (task: () => void) => void
 }
+
+/** What is kept of a client whose connection is lost, so that it goes on where it was. */
+export interface ResumeOptions {
+  /** Milliseconds. @default 60_000, a tunnel or a change of networks */
+  keepMs?: number
+  /** Bytes of frames that wait for one client. @default 1_048_576 */
+  bufferBytes?: number
+  /** Lost clients of one principal; the oldest make room. @default 8, more devices than most people carry */
+  perPrincipal?: number
+  /** Lost clients of this server; the oldest make room. @default 10_000 */
+  sessions?: number
+  /** Bytes that wait for all of them together. @default 268_435_456 */
+  totalBytes?: number
+}
+
+export type ResumeSettings = Required<Readonly<ResumeOptions>>
 
 /** Options of a server; `authenticate` is required when handlers expect a context. */
 export type ServerOptions<Context> = CommonServerOptions<Context> &
@@ -117,7 +138,9 @@ export interface ServerSettings {
   readonly helloTimeoutMs: number
   readonly authTimeoutMs: number
   readonly limits: AdvertisedLimits & Required<Readonly<LimitOptions>>
+  readonly resume: ResumeSettings | undefined
   readonly rateLimit: Required<Readonly<RateLimitOptions>> | undefined
+  readonly resultStore: ResultStore
   readonly schedule: (flush: () => void) => void
   readonly yieldTo: (task: () => void) => void
 }
@@ -137,6 +160,8 @@ export function resolveOptions(options: CommonServerOptions<never> & { authentic
     helloTimeoutMs: requirePositive('helloTimeoutMs', options.helloTimeoutMs ?? 5_000),
     authTimeoutMs: requirePositive('authTimeoutMs', options.authTimeoutMs ?? 10_000),
     limits: resolveLimits(options.limits ?? {}),
+    resume: options.resume === false ? undefined : resolveResume(options.resume ?? {}),
+    resultStore: options.resultStore ?? memoryResultStore(),
     rateLimit: options.rateLimit && resolveRateLimit(options.rateLimit),
     schedule: requireFunction('schedule', options.schedule) ?? ((flush) => queueMicrotask(flush)),
     yieldTo: requireFunction('yieldTo', options.yieldTo) ?? ((task) => void setTimeout(task, 0)),
@@ -145,7 +170,7 @@ export function resolveOptions(options: CommonServerOptions<never> & { authentic
 
 function resolveLimits(limits: LimitOptions): ServerSettings['limits'] {
   const connections = requirePositive('limits.connections', limits.connections ?? 20_000)
-  const usual = {
+  return fill('limits', limits, {
     messageBytes: 1_048_576,
     calls: 1_024,
     streams: 1_024,
@@ -155,13 +180,32 @@ function resolveLimits(limits: LimitOptions): ServerSettings['limits'] {
     unauthenticatedBytes: 64 * 1024,
     bufferedBytes: 16 * 1024 * 1024,
     timeoutMs: 300_000,
-  }
-  for (const [name, value] of Object.entries(limits)) {
+  })
+}
+
+function resolveResume(resume: ResumeOptions): ResumeSettings {
+  return fill('resume', resume, {
+    keepMs: 60_000,
+    bufferBytes: 1_048_576,
+    perPrincipal: 8,
+    sessions: 10_000,
+    totalBytes: 256 * 1024 * 1024,
+  })
+}
+
+/** Fills in defaults. @throws TypeError for a name that is none, or a value that is no positive integer */
+function fill<Name extends string>(
+  what: string,
+  given: Readonly<Partial<Record<Name, number | undefined>>>,
+  usual: Record<Name, number>,
+): Record<Name, number> {
+  const filled = { ...usual }
+  for (const [name, value] of Object.entries(given)) {
     if (!Object.hasOwn(usual, name))
-      throw new TypeError(`limits.${name} is no limit; there are ${Object.keys(usual).join(', ')}`)
-    if (value !== undefined) usual[name as keyof typeof usual] = requirePositive(`limits.${name}`, value)
+      throw mistake(`options.${what}.${name}: expected one of ${Object.keys(usual).join(', ')}`, 'server')
+    if (value !== undefined) filled[name as Name] = requirePositive(`${what}.${name}`, value as number)
   }
-  return usual
+  return filled
 }
 
 function resolveRateLimit({ perSecond, burst = perSecond }: RateLimitOptions): Required<RateLimitOptions> {

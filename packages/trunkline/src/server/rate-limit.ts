@@ -1,8 +1,5 @@
 // Token buckets: how much somebody may do at once and a second. Without a timer; knows nothing of calls.
 
-import { closeCode } from '../protocol/close.ts'
-import { FrameRefusal } from '../protocol/decode.ts'
-
 export interface TokenBucketOptions {
   readonly perSecond: number
   readonly burst: number
@@ -44,6 +41,8 @@ const abuse = 10
 export class RateLimit {
   readonly #calls: TokenBucket
   readonly #refusals: TokenBucket
+  /** Too many calls were refused already. */
+  isAbused = false
 
   constructor({ perSecond, burst }: TokenBucketOptions, now: number) {
     this.#calls = new TokenBucket({ perSecond, burst }, now)
@@ -53,12 +52,10 @@ export class RateLimit {
   /**
    * Takes what a call costs.
    * @returns 0 when it may run, else the milliseconds until it may
-   * @throws FrameRefusal when too many calls were refused already
    */
   take(cost: number, now: number): number {
     const waitMs = this.#calls.take(cost, now)
-    if (waitMs > 0 && this.#refusals.take(1, now) > 0)
-      throw new FrameRefusal(closeCode.rateLimited, 'calls went on after RATE_LIMITED')
+    if (waitMs > 0) this.isAbused = this.#refusals.take(1, now) > 0
     return waitMs
   }
 }

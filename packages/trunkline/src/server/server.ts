@@ -1,16 +1,24 @@
 // A server's life: its connections, their clock, its end. Accepts sockets from an adapter; knows no HTTP and no runtime.
+import { mistake } from '../contract/mistake.ts'
 import { closeCode } from '../protocol/close.ts'
 import type { Welcome } from '../protocol/messages.ts'
 import { joinBatch, type Outbox } from '../protocol/outbox.ts'
+import type { ReadHello } from '../protocol/read-at-server.ts'
 import type { App } from './app.ts'
 import type { Principal } from './authentication.ts'
 import { expiresIn, ServerConnection } from './connection.ts'
 import { Connections } from './connections.ts'
+import { drain } from './drain.ts'
+import { enter } from './entrance.ts'
 import type { Connection } from './handler.ts'
 import { Heartbeat } from './heartbeat.ts'
+import { Idempotency } from './idempotency.ts'
 import { compileApp, type Operation } from './operation.ts'
 import { resolveOptions, type ServerOptions, type ServerSettings } from './options.ts'
 import { randomId } from './random-id.ts'
+import { Revocations } from './revocations.ts'
+import type { ServerSession } from './session.ts'
+import { Sessions } from './sessions.ts'
 import type { ServerSocket, SocketEvents, UpgradeRequest } from './socket.ts'
 
 export interface CloseOptions {
@@ -28,12 +36,24 @@ export interface DisconnectOptions<Context = unknown> {
 export interface ServerStats {
   /** Sockets, welcomed or not. */
   readonly connections: number
+  /** Clients: with a connection, or expected to come back. */
+  readonly sessions: number
+  /** Those of them without a connection. */
+  readonly detached: number
   /** Queries and mutations that run, subscriptions that are not accepted yet. */
   readonly calls: number
   /** Subscriptions that were accepted. */
   readonly streams: number
   /** Bytes that wait for slow readers. */
   readonly bufferedBytes: number
+  /** Of frames sent and not acknowledged, or waiting for clients to come back; in UTF-16 units. */
+  readonly replayBytes: number
+  /** Clients that came back to what they had, since the server began. */
+  readonly resumes: number
+  /** Frames sent once more to them. */
+  readonly replayedFrames: number
+  /** Gaps that consumers were told of. */
+  readonly gaps: number
 }
 
 /** A server without a runtime; `trunkline/node` gives it sockets. */
@@ -56,8 +76,8 @@ export interface Server<Context = unknown> {
    */
   revoke(principal: string): number
   /**
-   * Closes connections with 4003; their clients don't come back by themselves.
-   * @returns how many that were
+   * Closes connections with 4003; their clients don't come back by themselves. Clients that are away lose what was kept for them.
+   * @returns how many clients that were
    */
   disconnect(options: DisconnectOptions<Context>): number
   /** Lets running calls finish, tells every client, and closes with 1012. Resolves when no socket is left; safe to call twice. */
@@ -89,7 +109,13 @@ export class ServerCore implements Server {
   readonly operations: ReadonlyMap<string, Operation>
   isDraining = false
   readonly #epoch = randomId()
+  readonly sessions: Sessions
+  readonly idempotency: Idempotency
   readonly #connections = new Connections()
+  readonly #revocations: Revocations
+  #resumes = 0
+  #replayed = 0
+  #gaps = 0
   readonly #heartbeat: Heartbeat
   readonly #sharedNumbers = new WeakMap<object, Map<Operation, number>>()
   #lastStreamNumber = 0
@@ -101,11 +127,15 @@ export class ServerCore implements Server {
   constructor(app: App, settings: ServerSettings) {
     this.settings = settings
     this.operations = compileApp(app, settings)
+    requireAffordable(this.operations, settings)
+    this.sessions = new Sessions(settings.resume)
+    this.idempotency = new Idempotency(settings.resultStore, (error) => this.report(error))
+    this.#revocations = new Revocations(settings.authTimeoutMs)
     this.#heartbeat = new Heartbeat(settings.keepAlive, () => this.#connections)
   }
 
   get connections(): Iterable<Connection> {
-    return [...this.#connections].filter((connection) => connection.isOpen)
+    return [...this.sessions].filter(({ line }) => line !== undefined)
   }
 
   get isFull(): boolean {
@@ -114,6 +144,11 @@ export class ServerCore implements Server {
 
   get messageBytes(): number {
     return this.settings.limits.messageBytes
+  }
+
+  /** How far the clients there are spread their return. */
+  get spreadMs(): number {
+    return this.#connections.size * spreadPerConnectionMs
   }
 
   isCrowded(remoteAddress: string | undefined): boolean {
@@ -130,60 +165,120 @@ export class ServerCore implements Server {
   }
 
   revoke(principal: string): number {
-    this.#connections.revoke(principal, performance.now(), this.settings.authTimeoutMs)
-    const ended = this.#connections.of(principal).filter(({ isOpen }) => isOpen)
-    for (const connection of ended) connection.shut(closeCode.forbidden, 'the access was revoked')
-    return ended.length
+    this.#revocations.add(principal)
+    this.idempotency.forget(principal)
+    let count = 0
+    for (const session of this.sessions.of(principal)) {
+      if (session.line) count++
+      this.#shut(session, 'the access was revoked')
+    }
+    return count
   }
 
   disconnect({ where, reason }: DisconnectOptions): number {
     let count = 0
-    for (const connection of [...this.#connections]) {
-      if (!connection.isOpen || !where(connection, connection.context)) continue
-      connection.disconnect(reason)
+    for (const session of [...this.sessions]) {
+      if (!where(session, session.calls.context)) continue
+      this.disconnectSession(session, reason)
       count++
     }
     return count
   }
 
   stats(): ServerStats {
-    let calls = 0
-    let streams = 0
-    let bufferedBytes = 0
-    for (const connection of this.#connections) {
-      calls += connection.openCalls
-      streams += connection.openStreams
-      bufferedBytes += connection.bufferedAmount
+    const stats = {
+      sessions: this.sessions.size,
+      detached: this.sessions.detachedSize,
+      calls: 0,
+      streams: 0,
+      replayBytes: 0,
     }
-    return { connections: this.#connections.size, calls, streams, bufferedBytes }
+    for (const { calls, sequence } of this.sessions) {
+      stats.calls += calls.openCalls
+      stats.streams += calls.openStreams
+      stats.replayBytes += sequence.length
+    }
+    let bufferedBytes = 0
+    for (const connection of this.#connections) bufferedBytes += connection.bufferedAmount
+    const counts = { resumes: this.#resumes, replayedFrames: this.#replayed, gaps: this.#gaps }
+    return { connections: this.#connections.size, ...stats, bufferedBytes, ...counts }
   }
 
   close({ drainMs = 10_000 }: CloseOptions = {}): Promise<void> {
-    this.#closing ??= this.#drain(drainMs)
+    this.#closing ??= this.#close(drainMs)
     return this.#closing
+  }
+
+  async #close(drainMs: number): Promise<void> {
+    this.isDraining = true
+    const empty = new Promise<void>((resolve) => {
+      this.#whenEmpty = resolve
+    })
+    await drain(this, this.#connections, drainMs)
+    if (this.#connections.size > 0) await empty
+    for (const session of [...this.sessions]) session.end()
+    this.#heartbeat.stop()
+  }
+
+  load(): { calls: number; streams: number } {
+    const load = { calls: 0, streams: 0 }
+    for (const { line, calls } of this.sessions) {
+      if (!line) continue
+      load.calls += calls.openCalls
+      load.streams += calls.openStreams
+    }
+    return load
   }
 
   // ── For connections ────────────────────────────────────────────────────────
 
-  /** Why somebody who has passed may not stay all the same. */
-  refusalFor({ name, askedAt }: Principal, present?: ServerConnection): { code: number; reason: string } | undefined {
+  /** Gives a connection that has authenticated its session, or closes it. */
+  enter(connection: ServerConnection, hello: ReadHello, principal: Principal, held: readonly string[]): void {
+    enter(this, { connection, hello, principal, held })
+  }
+
+  /** Why somebody who has passed may not stay all the same; `present`: the session it has already. */
+  refusalFor({ name, askedAt }: Principal, present?: ServerSession): { code: number; reason: string } | undefined {
     if (name === undefined) return undefined
-    if (this.#connections.isRevoked(name, askedAt))
-      return { code: closeCode.forbidden, reason: 'the access was revoked' }
+    if (this.#revocations.has(name, askedAt)) return { code: closeCode.forbidden, reason: 'the access was revoked' }
     const most = this.settings.limits.connectionsPerPrincipal
-    if (present || this.#connections.of(name).length < most) return undefined
+    const others = this.sessions.attachedOf(name) - (present?.line ? 1 : 0)
+    if (others < most) return undefined
     return { code: closeCode.tooManyConnections, reason: `${most} connections of this principal are open already` }
   }
 
-  /** The connection is welcome. */
-  admit(connection: ServerConnection): void {
+  /** The connection is known, or gone before that. */
+  known(connection: ServerConnection): void {
     this.#connections.known(connection)
-    if (connection.principal !== undefined) this.#connections.join(connection.principal, connection)
   }
 
-  /** The connection is gone before anybody knew who it was. */
-  unknown(connection: ServerConnection): void {
-    this.#connections.known(connection)
+  detached(session: ServerSession): void {
+    this.sessions.detached(session)
+  }
+
+  ended(session: ServerSession): void {
+    this.sessions.delete(session)
+  }
+
+  resumed(replayedFrames: number): void {
+    this.#resumes++
+    this.#replayed += replayedFrames
+  }
+
+  gapTold(): void {
+    this.#gaps++
+  }
+
+  disconnectSession(session: ServerSession, reason = 'disconnected by the server'): void {
+    if (session.line) session.line.close(closeCode.forbidden, reason)
+    else session.end()
+  }
+
+  /** Ends a session, and says nothing of what it has left to say. */
+  #shut(session: ServerSession, reason: string): void {
+    const { line } = session
+    session.end()
+    line?.close(closeCode.forbidden, reason)
   }
 
   forget(connection: ServerConnection): void {
@@ -200,7 +295,7 @@ export class ServerCore implements Server {
       session: 'new',
       received: 0,
       server: this.#epoch,
-      features: ['authenticate'],
+      features: this.settings.resume ? ['authenticate', 'resume'] : ['authenticate'],
       keepAlive,
       limits: {
         messageBytes: limits.messageBytes,
@@ -208,7 +303,7 @@ export class ServerCore implements Server {
         streams: limits.streams,
         timeoutMs: limits.timeoutMs,
       },
-      spreadMs: this.#connections.size * spreadPerConnectionMs,
+      spreadMs: this.spreadMs,
       principal: principal.name,
       expiresInMs: expiresIn(principal),
     }
@@ -266,26 +361,16 @@ export class ServerCore implements Server {
     this.#dirty = []
     for (const outbox of dirty) outbox.flush()
   }
+}
 
-  async #drain(drainMs: number): Promise<void> {
-    this.isDraining = true
-    for (const connection of this.#connections) connection.sendGoaway(drainMs)
-    await this.#whenIdle(drainMs)
-    const empty = new Promise<void>((resolve) => {
-      this.#whenEmpty = resolve
-    })
-    for (const connection of this.#connections)
-      connection.close(closeCode.serviceRestart, 'the server is shutting down')
-    if (this.#connections.size > 0) await empty
-    this.#heartbeat.stop()
-  }
-
-  /** Resolves when no call runs any more, or the time is over. */
-  async #whenIdle(drainMs: number): Promise<void> {
-    const until = performance.now() + drainMs
-    while (this.stats().calls > 0 && performance.now() < until) {
-      // Often enough that nobody waits for it, and rare enough that counting costs nothing.
-      await new Promise((resolve) => setTimeout(resolve, Math.min(20, drainMs)))
-    }
+/** A call that costs more than anybody can save could never run. */
+function requireAffordable(operations: ReadonlyMap<string, Operation>, { rateLimit }: ServerSettings): void {
+  if (!rateLimit) return
+  for (const { path, procedure } of operations.values()) {
+    if (procedure.cost <= rateLimit.burst) continue
+    throw mistake(
+      `${path}: its cost of ${procedure.cost} is above options.rateLimit.burst, ${rateLimit.burst}`,
+      'server',
+    )
   }
 }

@@ -1,248 +1,219 @@
-// What a client has going at the server: its calls and streams, by id. Speaks through the connection it is given.
-// Does not read frames and does not know the socket, so that it can outlive one.
-import { Deadlines } from '../protocol/deadlines.ts'
-import { refuse } from '../protocol/decode.ts'
-import { isRpcError, type RpcError } from '../protocol/error.ts'
-import { type CreditPair, encodeAccept, encodeError, type Hello, OPEN, type OpenOptions } from '../protocol/messages.ts'
-import { decodeValue } from '../protocol/values.ts'
-import { type CallHost, ServerCall } from './call.ts'
-import { describeFailure, refusal } from './failure.ts'
-import { feedOf } from './feed.ts'
+// What a server keeps of a client across its sockets: counts and copies of frames, and what it has going (PROTOCOL.md section 9).
+// Does not read bytes and does not authenticate.
+//
+//   attached ──socket lost──▶ detached ──hello of a later attempt──▶ attached …
+//      └── done, refused, revoked ──┴── keepMs or bufferBytes passed ──▶ over
+import { type Frame, FrameRefusal, readCounts, readMessage } from '../protocol/decode.ts'
+import { ACK, encodeWelcome, type Welcome } from '../protocol/messages.ts'
+import { Outbox, type OutboxHost } from '../protocol/outbox.ts'
+import { type ReadHello, readCall } from '../protocol/read-at-server.ts'
+import { Sequence } from '../protocol/sequence.ts'
+import type { Principal } from './authentication.ts'
+import { Backlog, type BacklogHost } from './backlog.ts'
 import type { Connection } from './handler.ts'
-import { isAsyncIterable, notASource, type Operation } from './operation.ts'
-import { RateLimit } from './rate-limit.ts'
+import { OpenCalls, type OpenCallsHost } from './open-calls.ts'
 import type { ServerCore } from './server.ts'
-import { FedStream, PulledStream, type ServerStream, type StreamHost } from './stream.ts'
 
-/** The connection, as its session sees it. */
-export interface SessionLine extends Connection {
-  /** The socket is behind: sources rest until it has caught up. */
+/** The socket, as its session sees it. */
+export interface SessionLine {
+  /** The socket is behind. */
   readonly isResting: boolean
-  send(message: string): void
-  /** Behind `send` in a batch, and in order among each other. */
-  sendStream(message: string): void
+  write(text: string): void
+  /** Reads nothing more for now, or goes on. */
+  hold(isHeld: boolean): void
+  /** The peer has broken the protocol, or this end has failed. */
+  refuse(error: unknown): void
+  /** Another socket has taken over. */
+  replaced(): void
+  close(code: number, reason: string): void
 }
 
-export class ServerSession implements CallHost, StreamHost {
-  context: unknown
-  generation = 0
-  readonly messageBytes: number
-  readonly deadlines: Deadlines
+export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Connection {
+  readonly id: string
+  readonly principal: string | undefined
+  readonly name: string
+  /** The attempt with which it began. */
+  readonly since: number
+  readonly sequence = new Sequence()
+  readonly calls: OpenCalls
+  /** The last socket's. */
+  attempt: number
+  /** Since when there is no socket, on the clock of `performance.now()`. */
+  detachedAt: number | undefined
+  isOver = false
   readonly #core: ServerCore
-  readonly #line: SessionLine
-  readonly #usualMs: number
-  readonly #usualCredit: CreditPair
-  readonly #calls = new Map<number, ServerCall>()
-  readonly #streams = new Map<number, ServerStream>()
-  /** Subscriptions whose handler has not given its source yet. */
-  #opening = 0
-  #lastId = 0
-  readonly #rate: RateLimit | undefined
+  readonly #outbox: Outbox
+  readonly #backlog: Backlog
+  #line: SessionLine | undefined
+  /** What had come across, either way, when the client last came back, and how often in a row that was no more. */
+  #progress = -1
+  #strikes = 0
 
-  constructor(core: ServerCore, line: SessionLine, hello: Required<Hello>, context: unknown) {
+  constructor(core: ServerCore, id: string, hello: ReadHello, principal: Principal) {
     this.#core = core
-    this.#line = line
-    this.#usualMs = hello.timeoutMs
-    this.#usualCredit = hello.credit
-    this.context = context
-    this.messageBytes = core.messageBytes
-    this.deadlines = new Deadlines(() => this.#calls.values())
-    const { rateLimit } = core.settings
-    this.#rate = rateLimit && new RateLimit(rateLimit, performance.now())
+    this.id = id
+    this.name = hello.session
+    this.since = hello.attempt
+    this.attempt = hello.attempt
+    this.principal = principal.name
+    this.sequence.keeps = core.settings.resume !== undefined && hello.features.includes('resume')
+    this.#outbox = new Outbox(this)
+    this.#backlog = new Backlog(this)
+    this.calls = new OpenCalls(core, this, hello, principal.context)
   }
 
+  /** The `connection` of a handler's argument: it stays the same across sockets. */
   get handle(): Connection {
+    return this
+  }
+
+  get line(): SessionLine | undefined {
     return this.#line
   }
 
-  get openCalls(): number {
-    return this.#calls.size
-  }
-
-  get openStreams(): number {
-    return this.#streams.size
-  }
-
   get isResting(): boolean {
-    return this.#line.isResting
+    return this.#line?.isResting ?? true
   }
 
-  // ── From the wire ──────────────────────────────────────────────────────────
+  // ── Sockets ────────────────────────────────────────────────────────────────
 
-  open(id: number, path: string, input: unknown, options: OpenOptions, rich: unknown, now: number): void {
-    if (id > this.#lastId) this.#lastId = id
-    else if (!options.repeat) throw refuse(OPEN, `id ${id} is not above the last, ${this.#lastId}`)
-    else if (this.#calls.has(id) || this.#streams.has(id)) throw refuse(OPEN, `id ${id} is open already`)
-    const operation = this.#core.operations.get(path)
-    const waitMs = this.#rate?.take(operation?.procedure.cost ?? 1, now) ?? 0
-    if (waitMs > 0) return this.#turnAway(id, refusal.rateLimited(path, waitMs), operation)
-    if (!operation) return this.#turnAway(id, refusal.notFound(path), undefined)
-    const full = this.#refusalFor(operation)
-    if (full) return this.#turnAway(id, full, operation)
-    if (options.repeat && !isRepeatable(operation)) return this.#turnAwayRepeat(id)
-    let decoded = input
-    try {
-      if (rich !== undefined) decoded = decodeValue(input, rich)
-    } catch (error) {
-      return this.#turnAway(id, refusal.unreadable(error as Error), operation)
-    }
-    const limitMs = Math.min(options.timeoutMs ?? this.#usualMs, this.#core.settings.limits.timeoutMs)
-    const call = new ServerCall(this, id, operation, options, now + limitMs)
-    this.#calls.set(id, call)
-    if (isStream(operation)) this.#opening++
-    this.deadlines.watch(call.deadline, now)
-    call.run(decoded)
+  /** The first socket is welcome. */
+  begin(line: SessionLine, welcome: Welcome): void {
+    this.#line = line
+    line.write(encodeWelcome(welcome))
   }
 
-  cancel(id: number): void {
-    const stream = this.#streams.get(id)
-    const call = this.#calls.get(id)
-    this.#streams.delete(id)
-    stream?.cancel()
-    if (!call) return
-    this.#takeOff(call)
-    call.abort()
+  /**
+   * True when a client comes back for what it was sent twice before and has never received, while nothing else came across:
+   * something in it breaks the line, and would break it again.
+   */
+  isStuck(received: number): boolean {
+    const progress = received + this.sequence.received
+    const waits = received < this.sequence.sent
+    this.#strikes = waits && progress === this.#progress ? this.#strikes + 1 : 0
+    this.#progress = progress
+    return this.#strikes >= 2
   }
 
-  /** Of a stream that is not accepted yet there is nothing to raise: its first credit came with its `open`. */
-  credit(id: number, items: number, bytes: number): void {
-    this.#streams.get(id)?.credit(items, bytes)
+  /** A later socket takes over: in one turn, so that nothing comes between what was counted and what is said. */
+  resume(line: SessionLine, hello: ReadHello, welcome: Welcome): void {
+    this.#line?.replaced()
+    this.#line = line
+    this.attempt = hello.attempt
+    this.detachedAt = undefined
+    const { sequence } = this
+    this.calls.settled(hello.settled)
+    line.write(encodeWelcome({ ...welcome, session: 'resumed', received: sequence.received }))
+    sequence.acknowledge(hello.received)
+    for (const copy of sequence.copies) line.write(copy)
+    this.#core.resumed(sequence.copies.length)
+    if (this.#backlog.isHeld) line.hold(true)
+    this.calls.wake()
   }
 
-  /** The socket has caught up. */
-  wake(): void {
-    for (const stream of this.#streams.values()) stream.wake()
-  }
-
-  /** The same principal with new credentials: what is open is asked for again. */
-  renew(context: unknown): void {
-    this.context = context
-    this.generation++
-    for (const stream of [...this.#streams.values()]) this.#askAgain(stream)
+  /** A socket is gone. What it had is kept if somebody may come for it. */
+  detach(line: SessionLine, isKept: boolean): void {
+    if (this.#line !== line) return
+    if (!isKept || !this.sequence.keeps) return this.end()
+    // What was said before and is not encoded yet belongs to the copies.
+    this.#outbox.flush()
+    this.#line = undefined
+    if (this.sequence.length > this.#maxLength) return this.end()
+    this.detachedAt = performance.now()
+    this.#core.detached(this)
   }
 
   /** Nobody will come for the answers any more. Safe to call twice. */
   end(): void {
-    this.deadlines.stop()
-    const open = [...this.#streams.values()]
-    const calls = [...this.#calls.values()]
-    this.#streams.clear()
-    this.#calls.clear()
-    for (const stream of open) stream.cancel()
-    for (const call of calls) call.abort()
+    if (this.isOver) return
+    this.isOver = true
+    this.#line = undefined
+    this.#outbox.clear()
+    this.#backlog.clear()
+    this.sequence.forget()
+    this.calls.end()
+    this.#core.ended(this)
   }
 
-  // ── For calls and streams ──────────────────────────────────────────────────
-
-  answer(call: ServerCall, text: string): void {
-    this.#takeOff(call)
-    this.#line.send(text)
+  disconnect(reason?: string): void {
+    this.#core.disconnectSession(this, reason)
   }
 
-  sendStream(text: string): void {
-    this.#line.sendStream(text)
+  // ── Frames ─────────────────────────────────────────────────────────────────
+
+  /** Takes a frame of calls; it counts from now on, even if its messages have to wait for their turn. */
+  take(frame: Frame, length: number, now: number): void {
+    const { sequence } = this
+    if (frame.isCounted) sequence.take(length)
+    if (frame.ack) sequence.check(...readCounts(ACK, frame.ack))
+    this.#backlog.take(frame, length, now)
+    if (sequence.keeps && sequence.owesAckAlone) this.#line?.write(sequence.ack(false))
   }
 
-  accept(call: ServerCall, source: unknown): void {
-    const feed = feedOf(source)
-    if (call.isOver) return void disposeSource(source, feed)
-    if (!feed && !isAsyncIterable(source)) {
-      return call.fail(notASource(call.operation.path, source))
-    }
-    const number = this.#streamNumber(call.operation, feed?.topic)
-    const credit = call.options.credit ?? this.#usualCredit
-    let stream: ServerStream
+  work(frame: Frame, index: number, now: number): boolean {
+    this.calls.at(now)
     try {
-      stream = feed
-        ? new FedStream(this, call, number, credit, feed)
-        : new PulledStream(this, call, number, credit, source as AsyncIterable<unknown>)
+      readMessage(frame, index, readCall, this.calls)
     } catch (error) {
-      return call.fail(error)
+      if (this.#line) this.#line.refuse(error)
+      else {
+        if (!(error instanceof FrameRefusal)) this.#core.report(error)
+        this.end()
+      }
     }
-    this.#takeOff(call)
-    this.#streams.set(call.id, stream)
-    this.sendStream(encodeAccept(call.id, number, feed?.position))
-    if (call.generation !== this.generation) this.#askAgain(stream)
-    stream.start()
+    return !this.isOver
   }
 
-  endStream(stream: ServerStream): void {
-    this.#streams.delete(stream.call.id)
+  yieldTo(task: () => void): void {
+    this.#core.settings.yieldTo(task)
   }
 
-  report(error: unknown, operation: Operation): void {
-    this.#core.report(error, operation, this.context)
+  hold(isHeld: boolean): void {
+    this.#line?.hold(isHeld)
   }
 
-  /** Asks `reauthorize` about an open stream, which sends nothing meanwhile. */
-  async #askAgain(stream: ServerStream): Promise<void> {
-    const { reauthorize, authTimeoutMs } = this.#core.settings
-    if (!reauthorize) return
-    const { operation, input } = stream.call
-    const { path, procedure } = operation
-    stream.hold()
-    // Nobody is let through because the question took too long.
-    const timer = setTimeout(() => stream.refuse(refusal.notAllowed(path)), authTimeoutMs)
-    try {
-      const { kind, meta } = procedure
-      if (await reauthorize({ path, kind, meta, input }, this.context)) stream.release()
-      else stream.refuse(refusal.notAllowed(path))
-    } catch (error) {
-      if (!isRpcError(error)) this.report(error, operation)
-      stream.refuse(isRpcError(error) ? error : refusal.notAllowed(path))
-    } finally {
-      clearTimeout(timer)
-    }
+  send(message: string): void {
+    if (!this.isOver) this.#outbox.push(message)
   }
 
-  #takeOff(call: ServerCall): void {
-    if (this.#calls.delete(call.id) && isStream(call.operation)) this.#opening--
+  sendStream(message: string): void {
+    if (!this.isOver) this.#outbox.pushStream(message)
   }
 
-  #refusalFor(operation: Operation): RpcError | undefined {
-    if (this.#core.isDraining) return refusal.shuttingDown()
-    const { calls, streams } = this.#core.settings.limits
-    if (this.#calls.size >= calls) return refusal.tooManyCalls(calls)
-    if (isStream(operation) && this.#streams.size + this.#opening >= streams) return refusal.tooManyStreams(streams)
-    return undefined
+  /** Says what is left to say. */
+  flush(): void {
+    this.#outbox.flush()
   }
 
-  /** Refuses a call that has not run. */
-  #turnAway(id: number, error: RpcError, operation: Operation | undefined): void {
-    const failure = describeFailure(error, operation, false)
-    // Only errors of a contract have data that is checked, and this is none.
-    if (failure instanceof Promise) return
-    this.#line.send(encodeError(id, failure, operation !== undefined && isStream(operation)))
+  schedule(outbox: Outbox): void {
+    this.#core.schedule(outbox)
   }
 
-  #turnAwayRepeat(id: number): void {
-    const message = 'The connection was lost before the answer; whether the call has run is not known'
-    this.#line.send(encodeError(id, { code: 'CONNECTION_LOST', message, delivery: 'unknown', data: undefined }, false))
+  joinStreams(messages: string[]): string {
+    return this.#core.joinStreams(messages)
   }
 
-  /** Subscriptions of one topic share a number, so that their items' bytes are equal; on one connection each has its own. */
-  #streamNumber(operation: Operation, topic: object | undefined): number {
-    const shared = topic && this.#core.sharedStreamNumber(operation, topic)
-    if (shared === undefined) return this.#core.nextStreamNumber()
-    for (const stream of this.#streams.values()) if (stream.number === shared) return this.#core.nextStreamNumber()
-    return shared
+  rider(counted: boolean): string | undefined {
+    const { sequence } = this
+    return sequence.keeps && sequence.owesAck ? sequence.ack(counted) : undefined
   }
-}
 
-function isStream({ procedure }: Operation): boolean {
-  return procedure.kind === 'subscription'
-}
+  write(text: string, counted: boolean): void {
+    const { sequence } = this
+    if (counted) sequence.add(text)
+    this.#line?.write(text)
+    if (sequence.length > this.#maxLength) this.#overflow()
+  }
 
-function isRepeatable({ procedure }: Operation): boolean {
-  return procedure.kind !== 'mutation' || procedure.idempotent
-}
+  /** Connected, what was not acknowledged may be as much as may be unsent. */
+  get #maxLength(): number {
+    const { resume, limits } = this.#core.settings
+    return this.#line ? limits.bufferedBytes : (resume?.bufferBytes ?? 0)
+  }
 
-/** A source that came too late: its caller has gone while the handler was getting it, and nobody hears what it throws. */
-async function disposeSource(source: unknown, feed: { close(): void } | undefined): Promise<void> {
-  try {
-    if (feed) feed.close()
-    else if (isAsyncIterable(source)) await source[Symbol.asyncIterator]().return?.()
-  } catch {
-    // See above.
+  /** A live link is never broken for its copies: it can't be resumed any more, and that is all. */
+  #overflow(): void {
+    if (this.#line) this.sequence.forget()
+    else this.end()
   }
 }

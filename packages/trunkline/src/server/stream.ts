@@ -15,6 +15,7 @@ export interface StreamHost {
   readonly isResting: boolean
   readonly messageBytes: number
   sendStream(text: string): void
+  gapTold(): void
   /** Takes the stream off the table. */
   endStream(stream: ServerStream): void
   report(error: unknown, operation: Operation): void
@@ -95,8 +96,9 @@ export abstract class ServerStream {
     this.stop()
   }
 
-  gap(reason: string): void {
-    this.host.sendStream(encodeGap(this.number, reason))
+  gap(reason: string, position?: string): void {
+    this.host.gapTold()
+    this.host.sendStream(encodeGap(this.number, reason, position))
   }
 
   end(): void {
@@ -146,6 +148,7 @@ export abstract class ServerStream {
 export class PulledStream extends ServerStream {
   readonly #iterator: AsyncIterator<unknown>
   #isBusy = false
+  #hasBegun = false
 
   constructor(host: StreamHost, call: ServerCall, number: number, credit: CreditPair, source: AsyncIterable<unknown>) {
     super(host, call, number, credit)
@@ -154,8 +157,6 @@ export class PulledStream extends ServerStream {
 
   start(): void {
     this.wake()
-    // The generator's first step has run: it has read `lastEventId` by now, or it does not use it.
-    if (this.isGap && !this.isOver) this.gap('source')
   }
 
   wake(): void {
@@ -167,6 +168,11 @@ export class PulledStream extends ServerStream {
     } catch (error) {
       this.fail(error)
       return
+    }
+    if (!this.#hasBegun) {
+      this.#hasBegun = true
+      // The generator's first step has run: it has read `lastEventId` by now, or it does not use it.
+      if (this.isGap) this.gap('source')
     }
     Promise.resolve(step).then(this.#took, this.#broke)
   }
@@ -236,6 +242,8 @@ export class FedStream extends ServerStream implements FeedSink {
   }
 
   start(): void {
+    // It was refused before it began: nobody else will tell the feed.
+    if (this.isOver) return this.#feed.close()
     if (this.isGap) this.gap('source')
     try {
       this.#feed.attach(this)
