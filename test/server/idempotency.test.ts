@@ -203,14 +203,31 @@ describe('a repeat', () => {
   it('in a new session joins the call that still runs: the name of the session stays', async () => {
     const { client, pair } = start({ resume: false })
     const { api } = client()
-    const open = gated()
+    let open = (_value: string): void => {}
+    script = () =>
+      new Promise((resolve) => {
+        open = resolve
+      })
     const call = api.pay('a')
     await settle()
     pair.cut()
     await vi.advanceTimersByTimeAsync(1_000)
     expect(runs).toBe(1)
-    open[0]?.('done')
+    open('done')
     expect(await call).toBe('done')
+  })
+
+  it('in a new session runs again when the first run ended with its session', async () => {
+    const { client, pair } = start({ resume: false })
+    const { api } = client()
+    const open = gated()
+    const call = api.pay('a')
+    await settle()
+    pair.cut()
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(runs).toBe(2)
+    open[1]?.('again')
+    expect(await call).toBe('again')
   })
 
   it('whose answer was lost on its way gets that answer', async () => {
