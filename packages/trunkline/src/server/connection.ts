@@ -8,8 +8,8 @@ import { FrameRefusal, parseFrame, readFrame, refuse } from '../protocol/decode.
 import { AUTHENTICATE, encodeAuthenticated, encodeGoaway, encodePing, encodePong, HELLO } from '../protocol/messages.ts'
 import { type ReadHello, readControl, type ServerControl } from '../protocol/read-at-server.ts'
 import { Authentication, type Principal } from './authentication.ts'
+import type { ServerCore } from './core.ts'
 import { Opening, type OpeningHost } from './opening.ts'
-import type { ServerCore } from './server.ts'
 import type { ServerSession, SessionLine } from './session.ts'
 import type { ServerSocket, SocketEvents, UpgradeRequest } from './socket.ts'
 

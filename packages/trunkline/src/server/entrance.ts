@@ -4,7 +4,7 @@ import { closeCode } from '../protocol/close.ts'
 import type { ReadHello } from '../protocol/read-at-server.ts'
 import type { Principal } from './authentication.ts'
 import type { ServerConnection } from './connection.ts'
-import type { ServerCore } from './server.ts'
+import type { ServerCore } from './core.ts'
 import { ServerSession } from './session.ts'
 
 /** Somebody at the door. */

@@ -2,6 +2,7 @@
 export { type App, type HandlerWrapper, type Implementer, implement } from './app.ts'
 export { authorize } from './authorize.ts'
 export { type CallerOptions, createCaller } from './caller.ts'
+export type { ServerStats } from './core.ts'
 export {
   type Feed,
   type FeedEntry,
@@ -28,7 +29,9 @@ export type {
 export { type MemoryResultStoreOptions, memoryResultStore, type ResultStore } from './idempotency.ts'
 export type {
   AuthenticateArgument,
+  CloseOptions,
   CommonServerOptions,
+  DisconnectOptions,
   ErrorReport,
   Identity,
   KeepAliveOptions,
@@ -38,12 +41,5 @@ export type {
   ServerOptions,
 } from './options.ts'
 export { type MemoryPublisherOptions, memoryPublisher, type Publisher, type SubscribeFeedOptions } from './publisher.ts'
-export {
-  type CloseOptions,
-  createServer,
-  type DisconnectOptions,
-  type Server,
-  type ServerArguments,
-  type ServerStats,
-} from './server.ts'
+export { createServer, type Server, type ServerArguments } from './server.ts'
 export type { ServerSocket, SocketEvents, UpgradeRequest } from './socket.ts'

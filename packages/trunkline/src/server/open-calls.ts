@@ -9,13 +9,15 @@ import { type CreditPair, encodeAccept, encodeError, OPEN, type OpenOptions } fr
 import type { ReadHello, ServerCalls } from '../protocol/read-at-server.ts'
 import { decodeValue } from '../protocol/values.ts'
 import { type CallHost, ServerCall } from './call.ts'
+import type { ServerCore } from './core.ts'
 import { describeFailure, refusal } from './failure.ts'
+import { FedStream } from './fed-stream.ts'
 import { feedOf } from './feed.ts'
 import type { Connection } from './handler.ts'
 import { isAsyncIterable, notASource, type Operation } from './operation.ts'
+import { PulledStream } from './pulled-stream.ts'
 import { RateLimit } from './rate-limit.ts'
-import type { ServerCore } from './server.ts'
-import { FedStream, PulledStream, type ServerStream, type StreamHost } from './stream.ts'
+import type { ServerStream, StreamHost } from './stream.ts'
 
 /** The session, as its calls see it. */
 export interface OpenCallsHost {
@@ -268,9 +270,10 @@ export class OpenCalls implements CallHost, StreamHost, ServerCalls {
 
   /** Subscriptions of one topic share a number, so that their items' bytes are equal; on one connection each has its own. */
   #streamNumber(operation: Operation, topic: object | undefined): number {
-    const shared = topic && this.#core.sharedStreamNumber(operation, topic)
-    if (shared === undefined) return this.#core.nextStreamNumber()
-    for (const stream of this.#streams.values()) if (stream.number === shared) return this.#core.nextStreamNumber()
+    const shared = topic && this.#core.broadcast.sharedStreamNumber(operation, topic)
+    if (shared === undefined) return this.#core.broadcast.nextStreamNumber()
+    for (const stream of this.#streams.values())
+      if (stream.number === shared) return this.#core.broadcast.nextStreamNumber()
     return shared
   }
 }

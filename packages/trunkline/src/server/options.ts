@@ -2,7 +2,7 @@
 import { describe, mistake } from '../contract/mistake.ts'
 import type { ProcedureKind } from '../contract/procedure.ts'
 import type { AdvertisedLimits } from '../protocol/messages.ts'
-import type { StreamCall } from './handler.ts'
+import type { Connection, StreamCall } from './handler.ts'
 import { memoryResultStore, type ResultStore } from './idempotency.ts'
 import type { UpgradeRequest } from './socket.ts'
 
@@ -117,6 +117,18 @@ export interface ResumeOptions {
 }
 
 export type ResumeSettings = Required<Readonly<ResumeOptions>>
+
+export interface CloseOptions {
+  /** How long running calls may go on, in ms. @default 10_000 */
+  drainMs?: number
+}
+
+export interface DisconnectOptions<Context = unknown> {
+  /** Which connections; `context` is what `authenticate` made. */
+  where: (connection: Connection, context: Context) => boolean
+  /** For the client, in its `connection.state.reason`. @default 'disconnected by the server' */
+  reason?: string
+}
 
 /** Options of a server; `authenticate` is required when handlers expect a context. */
 export type ServerOptions<Context> = CommonServerOptions<Context> &

@@ -10,9 +10,9 @@ import { type ReadHello, readCall } from '../protocol/read-at-server.ts'
 import { Sequence } from '../protocol/sequence.ts'
 import type { Principal } from './authentication.ts'
 import { Backlog, type BacklogHost } from './backlog.ts'
+import type { ServerCore } from './core.ts'
 import type { Connection } from './handler.ts'
 import { OpenCalls, type OpenCallsHost } from './open-calls.ts'
-import type { ServerCore } from './server.ts'
 
 /** The socket, as its session sees it. */
 export interface SessionLine {
@@ -186,11 +186,11 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Co
   }
 
   schedule(outbox: Outbox): void {
-    this.#core.schedule(outbox)
+    this.#core.broadcast.schedule(outbox)
   }
 
   joinStreams(messages: string[]): string {
-    return this.#core.joinStreams(messages)
+    return this.#core.broadcast.joinStreams(messages)
   }
 
   rider(counted: boolean): string | undefined {

@@ -1,0 +1,114 @@
+// A subscription whose source is a publisher's feed: takes its entries straight, and encodes each once for all who listen.
+import { type CreditPair, encodeItem, sizeOf } from '../protocol/messages.ts'
+import type { Payload } from '../protocol/values.ts'
+import type { ServerCall } from './call.ts'
+import type { FeedEntry, FeedSink, FeedSource } from './feed.ts'
+import { encodeOutput, type Operation } from './operation.ts'
+import { ServerStream, type StreamHost } from './stream.ts'
+
+/** An entry's item, kept with the entry for the other streams of the same procedure and number. */
+interface Encoding {
+  readonly operation: Operation
+  readonly stream: number
+  readonly item: EncodedItem | Promise<EncodedItem>
+}
+
+interface EncodedItem {
+  readonly text: string
+  readonly bytes: number
+}
+
+/** Takes entries straight from a publisher's feed: each is validated and encoded once for all its subscribers. */
+export class FedStream extends ServerStream implements FeedSink {
+  readonly #feed: FeedSource
+  #isBusy = false
+  /** The feed is another stream's until it has taken this one. */
+  #isAttached = false
+  /** What the feed said while an item was being validated: it has to come behind the item. */
+  #ending: (() => void) | undefined
+
+  constructor(host: StreamHost, call: ServerCall, number: number, credit: CreditPair, feed: FeedSource) {
+    super(host, call, number, credit)
+    this.#feed = feed
+  }
+
+  start(): void {
+    // It was refused before it began: nobody else will tell the feed.
+    if (this.isOver) return this.#feed.close()
+    if (this.isGap) this.gap('source')
+    try {
+      this.#feed.attach(this)
+      this.#isAttached = true
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  override end(): void {
+    if (this.#isBusy) this.#ending = () => super.end()
+    else super.end()
+  }
+
+  override fail(error: unknown): void {
+    if (this.#isBusy) this.#ending = () => super.fail(error)
+    else super.fail(error)
+  }
+
+  wake(): void {
+    if (!this.isOver) this.#feed.wake()
+  }
+
+  override ready(): boolean {
+    return !this.#isBusy && super.ready()
+  }
+
+  deliver(entry: FeedEntry): void {
+    const item = this.#encode(entry)
+    if (!(item instanceof Promise)) {
+      if (item) this.sendItem(item.text, item.bytes)
+      return
+    }
+    this.#isBusy = true
+    item.then(this.#encoded, (error) => {
+      this.#isBusy = false
+      this.fail(error)
+    })
+  }
+
+  protected stop(): void {
+    if (this.#isAttached) this.#feed.close()
+  }
+
+  readonly #encoded = (item: EncodedItem): void => {
+    if (this.isHeld) return this.sendLate(() => this.#encoded(item))
+    this.#isBusy = false
+    if (this.isOver) return
+    this.sendItem(item.text, item.bytes)
+    if (this.#ending) this.#ending()
+    else this.wake()
+  }
+
+  /** Undefined when it failed, which has ended the stream. */
+  #encode(entry: FeedEntry): EncodedItem | Promise<EncodedItem> | undefined {
+    const { operation } = this.call
+    entry.encodings ??= []
+    const known = entry.encodings as Encoding[]
+    for (const encoding of known) {
+      if (encoding.stream === this.number && encoding.operation === operation) return encoding.item
+    }
+    try {
+      const payload = encodeOutput(operation, entry.value)
+      const item =
+        payload instanceof Promise ? payload.then((encoded) => this.#pack(encoded, entry)) : this.#pack(payload, entry)
+      known.push({ operation, stream: this.number, item })
+      return item
+    } catch (error) {
+      this.fail(error)
+      return undefined
+    }
+  }
+
+  #pack(payload: Payload | undefined, entry: FeedEntry): EncodedItem {
+    return { text: encodeItem(this.number, payload, entry.id), bytes: sizeOf(payload) }
+  }
+}
