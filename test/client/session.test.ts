@@ -388,8 +388,8 @@ describe('an acknowledgement', () => {
   })
 })
 
-describe.each([
-  ['resume: false', { resume: false as const }, ['resume']],
+describe.each<[string, Partial<ClientOptions>, string[]]>([
+  ['resume: false', { resume: false }, ['resume']],
   ['a server without resume', {}, []],
 ])('%s', (_what, options, features) => {
   it('keeps nothing, acknowledges nothing, and begins anew each time', async () => {

@@ -1,9 +1,10 @@
 // A second client, written from PROTOCOL.md alone on a bare `ws` socket. It closes where the server breaks the rules,
-// and does not come back by itself.
+// and does not come back by itself: a test gives it the client before, whose session it then resumes (section 9).
 import { type RawData, WebSocket } from 'ws'
 import { Mailbox, within } from './bare-client-mailbox.ts'
 import {
   ACCEPT,
+  ACK,
   CANCEL,
   CONTROL,
   COUNTED,
@@ -64,18 +65,38 @@ export class BareClient {
   answersPings = true
   received = 0
   sent = 0
+  /** Frames the server has not said to have, oldest first. */
+  copies: string[] = []
+  readonly session: string
+  readonly attempt: number
+  since: number
+  /** Settled without a `cancel`: while nothing could be sent. */
+  settled: number[] = []
+  /** What this client's streams write through: it is handed on to the next. */
+  readonly #carrier: { client: BareClient }
+  #keeps = false
+  #told = 0 // received, as the server knows it
   readonly #welcomes = new Mailbox<Record<string, unknown>>()
   readonly #goaways = new Mailbox<Record<string, unknown>>()
   readonly #closed: Promise<Close>
   readonly #opened = new Mailbox<void>()
-  readonly #results = new Map<number, Mailbox<unknown>>()
-  readonly #streams = new Map<number, BareStream>() // by call id
-  readonly #numbers = new Map<number, BareStream>() // by stream number
+  readonly #results: Map<number, Mailbox<unknown>>
+  readonly #streams: Map<number, BareStream> // by call id
+  readonly #numbers: Map<number, BareStream> // by stream number
   readonly #outbox: Message[] = []
   #nextId: number
 
-  constructor(url: string, options: { protocols?: string[]; firstId?: number } = {}) {
-    this.#nextId = options.firstId ?? 1
+  constructor(url: string, options: { protocols?: string[]; firstId?: number; resumes?: BareClient } = {}) {
+    const before = options.resumes
+    this.#nextId = before ? before.#nextId : (options.firstId ?? 1)
+    this.session = before?.session ?? crypto.randomUUID()
+    this.attempt = (before?.attempt ?? 0) + 1
+    this.since = before?.since ?? this.attempt
+    this.#results = before ? before.#results : new Map()
+    this.#streams = before ? before.#streams : new Map()
+    this.#numbers = before ? before.#numbers : new Map()
+    this.#carrier = before ? before.#carrier : { client: this }
+    if (before) this.#takeOver(before)
     this.socket = new WebSocket(url, options.protocols ?? [SUBPROTOCOL])
     this.socket.on('open', () => this.#opened.put())
     this.socket.on('message', (data, isBinary) => this.#onFrame(data, isBinary))
@@ -92,7 +113,20 @@ export class BareClient {
   goaway = (): Promise<Record<string, unknown>> => this.#goaways.take('goaway')
 
   hello(fields: Record<string, unknown> = {}): void {
-    this.send([HELLO, { session: crypto.randomUUID(), attempt: 1, ...fields }])
+    const { session, attempt } = this
+    this.send([HELLO, { session, attempt, ...fields }])
+  }
+
+  /** A `hello` that asks for the session to be kept, or to go on. */
+  helloToResume(fields: Record<string, unknown> = {}): void {
+    this.#keeps = true
+    const { since, received, settled } = this
+    this.hello({ since, received, settled, features: ['resume'], ...fields })
+  }
+
+  /** The link is lost: no closing handshake. */
+  lose(): void {
+    this.socket.terminate()
   }
 
   /** Starts a query or a mutation; its answer, or a {@link WireError}. */
@@ -104,7 +138,11 @@ export class BareClient {
 
   subscribe(path: string, input?: unknown, options: OpenOptions & { id?: number } = {}): BareStream {
     const callId = this.#open(path, input, options)
-    const stream = new BareStream(callId, (message) => this.send(message), options.credit ?? DEFAULT_CREDIT)
+    const stream = new BareStream(
+      callId,
+      (message) => this.#carrier.client.send(message),
+      options.credit ?? DEFAULT_CREDIT,
+    )
     this.#streams.set(callId, stream)
     return stream
   }
@@ -112,7 +150,8 @@ export class BareClient {
   /** Ends a call or a stream from this end; it settles without waiting. */
   cancel(callId: number): void {
     this.#settle(callId, new WireError('CANCELLED', 'cancelled by the caller'))
-    this.send([CANCEL, callId])
+    if (this.socket.readyState === WebSocket.OPEN) this.send([CANCEL, callId])
+    else this.settled.push(callId)
   }
 
   /** Sends a ping with the true counts, or with others. */
@@ -135,8 +174,52 @@ export class BareClient {
   flush(): void {
     const batch = this.#outbox.splice(0)
     if (batch.length === 0) return
-    if (batch.some(([type]) => COUNTED.has(type))) this.sent += 1
-    this.socket.send(JSON.stringify(batch.length === 1 ? batch[0] : batch))
+    const isCounted = batch.some(([type]) => COUNTED.has(type))
+    if (isCounted) this.sent += 1
+    if (this.#keeps && this.received - this.#told >= 16) {
+      this.#told = this.received
+      batch.push([ACK, this.received, this.sent])
+    }
+    const frame = JSON.stringify(batch.length === 1 ? batch[0] : batch)
+    if (this.#keeps && isCounted) this.copies.push(frame)
+    this.socket.send(frame)
+  }
+
+  /** What of a session goes on to the next connection; the socket before is not listened to any more. */
+  #takeOver(before: BareClient): void {
+    before.socket.removeAllListeners('message')
+    this.#carrier.client = this
+    this.received = before.received
+    this.sent = before.sent
+    this.copies = before.copies
+    this.settled = before.settled
+  }
+
+  #onWelcome(fields: Record<string, unknown>): void {
+    if (fields.session === 'resumed') this.#replay(Number(fields.received))
+    else if (this.attempt > this.since) {
+      // What was written there is lost; this client does not ask twice.
+      this.#failAll(new WireError('CONNECTION_LOST', 'the server does not know the session'))
+      this.received = this.sent = 0
+      this.copies = []
+    }
+    if (fields.session === 'new') this.since = this.attempt
+    this.settled = []
+    this.#welcomes.put(fields)
+  }
+
+  #replay(received: number): void {
+    if (!this.#acknowledge(received)) return this.socket.close(4110, 'welcome: received is out of range')
+    for (const frame of this.copies) this.socket.send(frame)
+    for (const stream of this.#streams.values()) stream.restate()
+  }
+
+  /** Drops the copies the server has; false when it can't have so many. */
+  #acknowledge(received: number): boolean {
+    const surplus = this.copies.length - (this.sent - received)
+    if (received > this.sent || (this.#keeps && surplus > this.copies.length)) return false
+    if (surplus > 0) this.copies.splice(0, surplus)
+    return true
   }
 
   async close(): Promise<void> {
@@ -161,6 +244,8 @@ export class BareClient {
     if (this.frames.length === 0 && batch[0]?.[0] !== WELCOME) return this.socket.close(4000, 'no welcome first')
     this.frames.push(batch)
     if (batch.some(([type]) => COUNTED.has(type))) this.received += 1
+    const ack = batch.find(([type]) => type === ACK)
+    if (ack) this.#checkCounts(ack)
     for (const message of batch) this.#onMessage(message)
   }
 
@@ -168,7 +253,7 @@ export class BareClient {
     // The elements' types were checked against FROM_SERVER; the casts below say what it says.
     switch (message[0]) {
       case WELCOME:
-        return this.#welcomes.put(message[1] as Record<string, unknown>)
+        return this.#onWelcome(message[1] as Record<string, unknown>)
       case GOAWAY:
         return this.#goaways.put(message[1] as Record<string, unknown>)
       case RESULT:
@@ -225,10 +310,20 @@ export class BareClient {
   }
 
   #onCounts(message: Message): void {
-    if (message[2] !== this.received) return this.socket.close(4110, `sent ${message[2]}, received ${this.received}`)
+    if (!this.#checkCounts(message)) return
     if (message[0] === PONG) return this.pongs.put(message)
     this.pings.put(message)
     if (this.answersPings) this.send([PONG, this.received, this.sent])
+  }
+
+  #checkCounts([, received, sent]: Message): boolean {
+    if (sent === this.received && this.#acknowledge(Number(received))) return true
+    this.socket.close(4110, `${received} of ${this.sent} received, ${sent} sent, ${this.received} here`)
+    return false
+  }
+
+  #failAll(error: WireError): void {
+    for (const callId of [...this.#results.keys(), ...this.#streams.keys()]) this.#settle(callId, error)
   }
 
   #settle(callId: number, error: Error): void {
@@ -242,7 +337,7 @@ export class BareClient {
 
   #onClose(close: Close): Close {
     const error = new WireError('CONNECTION_LOST', `closed with ${close.code} ${close.reason}`)
-    for (const callId of [...this.#results.keys(), ...this.#streams.keys()]) this.#settle(callId, error)
+    if (!this.#keeps) this.#failAll(error)
     for (const mailbox of [this.#opened, this.#welcomes, this.#goaways, this.pongs, this.pings]) mailbox.fail(error)
     return close
   }
