@@ -4,7 +4,7 @@ import { errorOf, open, start } from './bare-client-server.ts'
 
 /** A client that was welcomed and will be kept, or the next of one. */
 async function attach(url: string, resumes?: BareClient, fields?: Record<string, unknown>) {
-  const client = await open(url, { resumes })
+  const client = await open(url, resumes && { resumes })
   client.helloToResume(fields)
   return { client, welcome: await client.welcome() }
 }
@@ -51,7 +51,7 @@ describe('a session', () => {
     first.lose()
     const posted = first.call('rooms.post', { room: 'new', text: 'lost' })
     first.flush()
-    expect(first.copies).toHaveLength(1)
+    expect(first.session.copies).toHaveLength(1)
     await first.closed()
     await attach(world.url, first)
     expect(await posted).toBe(4)
@@ -97,10 +97,10 @@ describe('a session', () => {
   it('acknowledges, and is acknowledged: copies do not pile up', async () => {
     const world = await startAndAttach()
     for (let at = 0; at < 40; at += 1) await world.client.call('echo', at)
-    expect(world.client.copies.length).toBeLessThan(20)
+    expect(world.client.session.copies.length).toBeLessThan(20)
     expect(world.client.frames.flat().some(([type]) => type === 11)).toBe(true)
     await world.client.ping()
-    expect(world.client.copies).toEqual([])
+    expect(world.client.session.copies).toEqual([])
     expect(world.server.stats().replayBytes).toBe(0)
   })
 
@@ -156,7 +156,7 @@ describe('a session is refused', () => {
     await world.client.call('echo', 1)
     await lose(world.client, world)
     const other = await open(world.url, { resumes: world.client })
-    other.since = other.attempt
+    other.session.since = other.attempt
     other.helloToResume({ received: 0 })
     expect(await other.welcome()).toMatchObject({ session: 'new', received: 0 })
   })

@@ -7,7 +7,6 @@ import {
   ACK,
   CANCEL,
   CONTROL,
-  COUNTED,
   END,
   ERROR,
   GAP,
@@ -22,6 +21,7 @@ import {
   readFrame,
   WELCOME,
 } from './bare-client-messages.ts'
+import { BareSession } from './bare-client-session.ts'
 import { BareStream, type Credit } from './bare-client-stream.ts'
 import { decode, encode, type RichEntry } from './bare-client-values.ts'
 
@@ -63,19 +63,10 @@ export class BareClient {
   readonly pongs = new Mailbox<Message>()
   readonly pings = new Mailbox<Message>()
   answersPings = true
-  received = 0
-  sent = 0
-  /** Frames the server has not said to have, oldest first. */
-  copies: string[] = []
-  readonly session: string
+  readonly session: BareSession
   readonly attempt: number
-  since: number
-  /** Settled without a `cancel`: while nothing could be sent. */
-  settled: number[] = []
   /** What this client's streams write through: it is handed on to the next. */
   readonly #carrier: { client: BareClient }
-  #keeps = false
-  #told = 0 // received, as the server knows it
   readonly #welcomes = new Mailbox<Record<string, unknown>>()
   readonly #goaways = new Mailbox<Record<string, unknown>>()
   readonly #closed: Promise<Close>
@@ -89,14 +80,15 @@ export class BareClient {
   constructor(url: string, options: { protocols?: string[]; firstId?: number; resumes?: BareClient } = {}) {
     const before = options.resumes
     this.#nextId = before ? before.#nextId : (options.firstId ?? 1)
-    this.session = before?.session ?? crypto.randomUUID()
+    this.session = before?.session ?? new BareSession()
     this.attempt = (before?.attempt ?? 0) + 1
-    this.since = before?.since ?? this.attempt
     this.#results = before ? before.#results : new Map()
     this.#streams = before ? before.#streams : new Map()
     this.#numbers = before ? before.#numbers : new Map()
     this.#carrier = before ? before.#carrier : { client: this }
-    if (before) this.#takeOver(before)
+    this.#carrier.client = this
+    // A socket that was left is not listened to any more.
+    before?.socket.removeAllListeners('message')
     this.socket = new WebSocket(url, options.protocols ?? [SUBPROTOCOL])
     this.socket.on('open', () => this.#opened.put())
     this.socket.on('message', (data, isBinary) => this.#onFrame(data, isBinary))
@@ -113,14 +105,13 @@ export class BareClient {
   goaway = (): Promise<Record<string, unknown>> => this.#goaways.take('goaway')
 
   hello(fields: Record<string, unknown> = {}): void {
-    const { session, attempt } = this
-    this.send([HELLO, { session, attempt, ...fields }])
+    this.send([HELLO, { session: this.session.name, attempt: this.attempt, ...fields }])
   }
 
   /** A `hello` that asks for the session to be kept, or to go on. */
   helloToResume(fields: Record<string, unknown> = {}): void {
-    this.#keeps = true
-    const { since, received, settled } = this
+    this.session.keeps = true
+    const { since, received, settled } = this.session
     this.hello({ since, received, settled, features: ['resume'], ...fields })
   }
 
@@ -151,13 +142,13 @@ export class BareClient {
   cancel(callId: number): void {
     this.#settle(callId, new WireError('CANCELLED', 'cancelled by the caller'))
     if (this.socket.readyState === WebSocket.OPEN) this.send([CANCEL, callId])
-    else this.settled.push(callId)
+    else this.session.settled.push(callId)
   }
 
   /** Sends a ping with the true counts, or with others. */
   ping(received?: number, sent?: number): Promise<Message> {
     this.flush()
-    this.send([PING, received ?? this.received, sent ?? this.sent])
+    this.send([PING, received ?? this.session.received, sent ?? this.session.sent])
     return this.pongs.take('pong')
   }
 
@@ -174,52 +165,25 @@ export class BareClient {
   flush(): void {
     const batch = this.#outbox.splice(0)
     if (batch.length === 0) return
-    const isCounted = batch.some(([type]) => COUNTED.has(type))
-    if (isCounted) this.sent += 1
-    if (this.#keeps && this.received - this.#told >= 16) {
-      this.#told = this.received
-      batch.push([ACK, this.received, this.sent])
-    }
-    const frame = JSON.stringify(batch.length === 1 ? batch[0] : batch)
-    if (this.#keeps && isCounted) this.copies.push(frame)
-    this.socket.send(frame)
-  }
-
-  /** What of a session goes on to the next connection; the socket before is not listened to any more. */
-  #takeOver(before: BareClient): void {
-    before.socket.removeAllListeners('message')
-    this.#carrier.client = this
-    this.received = before.received
-    this.sent = before.sent
-    this.copies = before.copies
-    this.settled = before.settled
+    this.socket.send(this.session.add(batch))
   }
 
   #onWelcome(fields: Record<string, unknown>): void {
     if (fields.session === 'resumed') this.#replay(Number(fields.received))
-    else if (this.attempt > this.since) {
-      // What was written there is lost; this client does not ask twice.
-      this.#failAll(new WireError('CONNECTION_LOST', 'the server does not know the session'))
-      this.received = this.sent = 0
-      this.copies = []
+    else {
+      // What was written in another is lost; this client does not ask twice.
+      if (this.session.since !== this.attempt)
+        this.#failAll(new WireError('CONNECTION_LOST', 'the server does not know the session'))
+      this.session.begin(this.attempt)
     }
-    if (fields.session === 'new') this.since = this.attempt
-    this.settled = []
+    this.session.settled = []
     this.#welcomes.put(fields)
   }
 
   #replay(received: number): void {
-    if (!this.#acknowledge(received)) return this.socket.close(4110, 'welcome: received is out of range')
-    for (const frame of this.copies) this.socket.send(frame)
+    if (!this.session.acknowledge(received)) return this.socket.close(4110, 'welcome: received is out of range')
+    for (const frame of this.session.copies) this.socket.send(frame)
     for (const stream of this.#streams.values()) stream.restate()
-  }
-
-  /** Drops the copies the server has; false when it can't have so many. */
-  #acknowledge(received: number): boolean {
-    const surplus = this.copies.length - (this.sent - received)
-    if (received > this.sent || (this.#keeps && surplus > this.copies.length)) return false
-    if (surplus > 0) this.copies.splice(0, surplus)
-    return true
   }
 
   async close(): Promise<void> {
@@ -243,7 +207,7 @@ export class BareClient {
     if (typeof batch === 'string') return this.socket.close(4000, batch)
     if (this.frames.length === 0 && batch[0]?.[0] !== WELCOME) return this.socket.close(4000, 'no welcome first')
     this.frames.push(batch)
-    if (batch.some(([type]) => COUNTED.has(type))) this.received += 1
+    this.session.take(batch)
     const ack = batch.find(([type]) => type === ACK)
     if (ack) this.#checkCounts(ack)
     for (const message of batch) this.#onMessage(message)
@@ -313,12 +277,13 @@ export class BareClient {
     if (!this.#checkCounts(message)) return
     if (message[0] === PONG) return this.pongs.put(message)
     this.pings.put(message)
-    if (this.answersPings) this.send([PONG, this.received, this.sent])
+    if (this.answersPings) this.send([PONG, this.session.received, this.session.sent])
   }
 
-  #checkCounts([, received, sent]: Message): boolean {
-    if (sent === this.received && this.#acknowledge(Number(received))) return true
-    this.socket.close(4110, `${received} of ${this.sent} received, ${sent} sent, ${this.received} here`)
+  #checkCounts(message: Message): boolean {
+    if (this.session.check(message)) return true
+    const { sent, received } = this.session
+    this.socket.close(4110, `${message} does not fit ${sent} sent and ${received} received`)
     return false
   }
 
@@ -337,7 +302,7 @@ export class BareClient {
 
   #onClose(close: Close): Close {
     const error = new WireError('CONNECTION_LOST', `closed with ${close.code} ${close.reason}`)
-    if (!this.#keeps) this.#failAll(error)
+    if (!this.session.keeps) this.#failAll(error)
     for (const mailbox of [this.#opened, this.#welcomes, this.#goaways, this.pongs, this.pings]) mailbox.fail(error)
     return close
   }
