@@ -419,7 +419,13 @@ describe('against a scripted server', () => {
 
   it.each([
     ['ends before it was accepted', [8, 1]],
-    ['is answered like a query after it was accepted', [[5, 1, 9], [3, 1, 'x']]],
+    [
+      'is answered like a query after it was accepted',
+      [
+        [5, 1, 9],
+        [3, 1, 'x'],
+      ],
+    ],
   ])('what %s fails, and nothing is left pending', async (_name, messages) => {
     const client = await connected()
     const pending = client.api.feed()

@@ -3,7 +3,7 @@ import { createClient } from 'trunkline/client'
 import { serve } from 'trunkline/node'
 import { createFaultProxy } from 'trunkline/testing'
 import { expect, test } from 'vitest'
-import { contract, Ledger } from './ledger.ts'
+import { type contract, Ledger } from './ledger.ts'
 
 const directions = ['up', 'down', 'both'] as const
 
@@ -34,39 +34,45 @@ async function noticed({ connection }: Awaited<ReturnType<typeof world>>): Promi
   return performance.now() - start
 }
 
-test.concurrent.each(directions)('black hole, %s, with calls open: found within 10 s, and the calls go on', async (direction) => {
-  const one = await world()
-  // Its answer does not come before the hole is found: any frame would prove life.
-  const call = one.api.act({ id: 1, waitMs: 12_000 })
-  await one.api.ask({ id: 2 })
-  const found = noticed(one)
-  ;(await one.proxy.connected()).blackHole(direction)
-  const more = one.api.act({ id: 3 })
-  const ms = await found
-  console.log(`black hole, ${direction}, calls open: found after ${(ms / 1_000).toFixed(2)} s`)
-  expect(await Promise.all([call, more])).toEqual([1, 3])
-  expect(one.ledger.acts).toEqual([1, 3])
-  expect(one.connection.stats().resumes).toBe(1)
-  await one.close()
-  expect(ms).toBeLessThanOrEqual(10_000)
-})
+test.concurrent.each(directions)(
+  'black hole, %s, with calls open: found within 10 s, and the calls go on',
+  async (direction) => {
+    const one = await world()
+    // Its answer does not come before the hole is found: any frame would prove life.
+    const call = one.api.act({ id: 1, waitMs: 12_000 })
+    await one.api.ask({ id: 2 })
+    const found = noticed(one)
+    ;(await one.proxy.connected()).blackHole(direction)
+    const more = one.api.act({ id: 3 })
+    const ms = await found
+    console.log(`black hole, ${direction}, calls open: found after ${(ms / 1_000).toFixed(2)} s`)
+    expect(await Promise.all([call, more])).toEqual([1, 3])
+    expect(one.ledger.acts).toEqual([1, 3])
+    expect(one.connection.stats().resumes).toBe(1)
+    await one.close()
+    expect(ms).toBeLessThanOrEqual(10_000)
+  },
+)
 
-test.concurrent.each(directions)('black hole, %s, idle: found within 35 s, and a subscription misses nothing', async (direction) => {
-  const one = await world()
-  const journal = (await one.api.journal())[Symbol.asyncIterator]()
-  // What is acknowledged is not waited for.
-  await one.api.ask({ id: 0 })
-  await idle(one)
-  const found = noticed(one)
-  ;(await one.proxy.connected()).blackHole(direction)
-  const ms = await found
-  one.ledger.note(7)
-  console.log(`black hole, ${direction}, idle: found after ${(ms / 1_000).toFixed(2)} s`)
-  expect(await journal.next()).toEqual({ done: false, value: 7 })
-  expect(one.connection.stats().resumes).toBe(1)
-  await one.close()
-  expect(ms).toBeLessThanOrEqual(35_000)
-})
+test.concurrent.each(directions)(
+  'black hole, %s, idle: found within 35 s, and a subscription misses nothing',
+  async (direction) => {
+    const one = await world()
+    const journal = (await one.api.journal())[Symbol.asyncIterator]()
+    // What is acknowledged is not waited for.
+    await one.api.ask({ id: 0 })
+    await idle(one)
+    const found = noticed(one)
+    ;(await one.proxy.connected()).blackHole(direction)
+    const ms = await found
+    one.ledger.note(7)
+    console.log(`black hole, ${direction}, idle: found after ${(ms / 1_000).toFixed(2)} s`)
+    expect(await journal.next()).toEqual({ done: false, value: 7 })
+    expect(one.connection.stats().resumes).toBe(1)
+    await one.close()
+    expect(ms).toBeLessThanOrEqual(35_000)
+  },
+)
 
 /** Resolves when no frame of the client is unacknowledged: the first ping does that. */
 async function idle({ connection }: Awaited<ReturnType<typeof world>>): Promise<void> {

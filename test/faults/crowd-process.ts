@@ -53,7 +53,8 @@ const answers: { readonly [Ask in CrowdQuestion['ask']]: (question: CrowdQuestio
     for (const until = performance.now() + ms; performance.now() < until; );
     return 'blocked'
   },
-  everybody: async () => (await Promise.all(clients.map(({ api }) => api.ask({ id: 1 }, { timeoutMs: 120_000 })))).length,
+  everybody: async () =>
+    (await Promise.all(clients.map(({ api }) => api.ask({ id: 1 }, { timeoutMs: 120_000 })))).length,
   leave: async () => {
     await Promise.all(clients.map(({ connection }) => connection.close()))
     return 'gone'

@@ -13,7 +13,10 @@ export interface CutsReport {
 }
 
 /** Every `step`th offset from the first on; several dialogues at a time, since each waits for its link most of the time. */
-export async function cutEverywhere(cut: Omit<Cut, 'bytes'>, { step = 1, first = 0, last = Infinity } = {}): Promise<CutsReport> {
+export async function cutEverywhere(
+  cut: Omit<Cut, 'bytes'>,
+  { step = 1, first = 0, last = Infinity } = {},
+): Promise<CutsReport> {
   const report: CutsReport = { cuts: 0, resumes: 0, wrong: [] }
   let next = first
   // The length of a dialogue varies by a few digits.
@@ -26,7 +29,8 @@ export async function cutEverywhere(cut: Omit<Cut, 'bytes'>, { step = 1, first =
       if (!outcome.wasCut) past++
       else report.cuts++
       report.resumes += outcome.resumes
-      for (const words of outcome.wrong) report.wrong.push(`${cut.at}, ${cut.direction}, ${cut.manner}, byte ${bytes}: ${words}`)
+      for (const words of outcome.wrong)
+        report.wrong.push(`${cut.at}, ${cut.direction}, ${cut.manner}, byte ${bytes}: ${words}`)
     }
   }
   await Promise.all(Array.from({ length: 8 }, work))

@@ -1,8 +1,8 @@
 // A scripted dialogue through a link that is cut at one byte: calls, items, an error, a cancel. Says what did not hold.
 import { type Client, createClient, isRpcError, safe } from 'trunkline/client'
 import { type NodeServer, serve } from 'trunkline/node'
-import { createFaultProxy, type CutManner, type Direction, type FaultProxy } from 'trunkline/testing'
-import { contract, Ledger } from './ledger.ts'
+import { type CutManner, createFaultProxy, type Direction, type FaultProxy } from 'trunkline/testing'
+import { type contract, Ledger } from './ledger.ts'
 
 export interface Cut {
   readonly direction: Direction
@@ -160,4 +160,3 @@ async function leave(client: TestClient, server: NodeServer, script: Script): Pr
   if (own.calls + own.streams + own.waiting > 0) script.wrong.push(`left at the client: ${JSON.stringify(own)}`)
   await client.connection.close()
 }
-

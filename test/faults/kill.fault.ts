@@ -35,7 +35,8 @@ test('SIGKILL and restart: mutations in flight fail as unknown and run once at m
     const runs = (await server.acts()).filter((act) => act === at + 1_000).length
     // Still waiting: it was never written, and runs now.
     if (outcome === undefined) expect(runs).toBe(1)
-    else if (!outcome.ok && isRpcError(outcome.error)) expect(runs).toBeLessThanOrEqual(outcome.error.delivery === 'unknown' ? 1 : 0)
+    else if (!outcome.ok && isRpcError(outcome.error))
+      expect(runs).toBeLessThanOrEqual(outcome.error.delivery === 'unknown' ? 1 : 0)
   }
   expect(await Promise.all(queries)).toEqual(Array.from({ length: 200 }, (_, id) => id))
   const acts = await server.acts()

@@ -1,5 +1,5 @@
 // A server with a ledger in a file, in a process of its own: run by `LedgerServer`, ended by a signal or by its parent's death.
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { openSync, readFileSync, writeSync } from 'node:fs'
 import { serve } from 'trunkline/node'
 import { Ledger } from './ledger.ts'
 

@@ -4,7 +4,7 @@ import { createClient } from 'trunkline/client'
 import { serve } from 'trunkline/node'
 import { createFaultProxy } from 'trunkline/testing'
 import { expect, test } from 'vitest'
-import { contract, Ledger } from './ledger.ts'
+import { type contract, Ledger } from './ledger.ts'
 import { LedgerServer } from './processes.ts'
 import { seededChaos } from './seed.ts'
 import { holdAgainst, storm } from './storm.ts'
@@ -18,16 +18,20 @@ function timer(forMs: number): () => boolean {
   return () => performance.now() >= until
 }
 
-test(`${seconds} s through a link cut at random: nothing lost, nothing doubled, order kept`, { timeout: seconds * 1_000 + graceMs }, async () => {
+test(`${seconds} s through a link cut at random: nothing lost, nothing doubled, order kept`, {
+  timeout: seconds * 1_000 + graceMs,
+}, async () => {
   const ledger = new Ledger()
   const server = await serve(ledger.app, { host: '127.0.0.1' })
   const proxy = await createFaultProxy({ target: server.url })
-  const stop = seededChaos({ ms: [200, 3_000] }).run(proxy)
+  const stop = seededChaos({ ms: [100, 2_000] }).run(proxy)
   const client = createClient<typeof contract>({ url: proxy.url() })
   const report = await storm(client, timer(seconds * 1_000))
   stop()
   const { resumes } = client.connection.stats()
-  console.log(`${seconds} s: ${report.done.size} calls, ${resumes} resumes, ${server.stats().replayedFrames} frames replayed, ${report.failed.size} failed`)
+  console.log(
+    `${seconds} s: ${report.done.size} calls, ${resumes} resumes, ${server.stats().replayedFrames} frames replayed, ${report.failed.size} failed`,
+  )
   expect(holdAgainst(ledger.acts, report)).toEqual([])
   expect([...report.failed]).toEqual([])
   expect(report.gaps).toEqual([])
@@ -39,10 +43,12 @@ test(`${seconds} s through a link cut at random: nothing lost, nothing doubled, 
   await server.close()
 })
 
-test(`${seconds * 0.4} s, the server killed and restarted: mutations at most once, deliveries true, ids lose nothing`, { timeout: seconds * 400 + graceMs }, async () => {
+test(`${seconds * 0.4} s, the server killed and restarted: mutations at most once, deliveries true, ids lose nothing`, {
+  timeout: seconds * 400 + graceMs,
+}, async () => {
   const server = await LedgerServer.start()
   const proxy = await createFaultProxy({ target: server.url })
-  const chaos = seededChaos({ ms: [200, 3_000] })
+  const chaos = seededChaos({ ms: [100, 2_000] })
   const stop = chaos.run(proxy)
   const client = createClient<typeof contract>({ url: proxy.url() })
   const isOver = timer(seconds * 400)
@@ -57,7 +63,9 @@ test(`${seconds * 0.4} s, the server killed and restarted: mutations at most onc
   stop()
   const report = await storming
   const { resumes } = client.connection.stats()
-  console.log(`${kills} kills: ${report.done.size} calls, ${report.failed.size} failed, ${resumes} resumes, ${report.gaps.length} gaps`)
+  console.log(
+    `${kills} kills: ${report.done.size} calls, ${report.failed.size} failed, ${resumes} resumes, ${report.gaps.length} gaps`,
+  )
   expect(holdAgainst(await server.acts(), report)).toEqual([])
   expect(kills).toBeGreaterThan(seconds / 60)
   expect(report.failed.size).toBeGreaterThan(0)

@@ -54,11 +54,14 @@ export function holdAgainst(ledger: readonly number[], { done, failed, journal, 
   if (runs.size !== acts.length) wrong.push(`${acts.length - runs.size} acts ran twice`)
   for (const id of done) if (!runs.has(id)) wrong.push(`act ${id} was answered and never ran`)
   for (const [id, told] of failed) {
-    if (told.endsWith('not-run') ? runs.has(id) : !told.endsWith('unknown')) wrong.push(`act ${id}: told ${told}, ran: ${runs.has(id)}`)
+    if (told.endsWith('not-run') ? runs.has(id) : !told.endsWith('unknown'))
+      wrong.push(`act ${id}: told ${told}, ran: ${runs.has(id)}`)
   }
   for (const id of runs) if (!done.has(id) && !failed.has(id)) wrong.push(`act ${id} ran for nobody`)
-  if (String(journal) !== String(acts)) wrong.push(`the journal has ${journal.length} of ${acts.length} acts, or another order`)
-  if (gaps.length === 0 && String(feed) !== String(acts)) wrong.push(`the feed has ${feed.length} of ${acts.length} acts, or another order`)
+  if (String(journal) !== String(acts))
+    wrong.push(`the journal has ${journal.length} of ${acts.length} acts, or another order`)
+  if (gaps.length === 0 && String(feed) !== String(acts))
+    wrong.push(`the feed has ${feed.length} of ${acts.length} acts, or another order`)
   if (new Set(feed).size !== feed.length) wrong.push('the feed told something twice')
   if (gaps.some((gap) => gap.startsWith('journal'))) wrong.push(`gaps: ${gaps}`)
   return wrong
