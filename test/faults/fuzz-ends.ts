@@ -98,7 +98,7 @@ export async function fuzzClient(chaos: Chaos, messages: number): Promise<FuzzRe
   const thrown: string[] = []
   let closed = 0
   let fed = 0
-  for (let index = 0; fed < messages; index++) {
+  while (fed < messages) {
     made = undefined
     const { api, connection } = createClient<typeof contract>({
       url: 'ws://hostile.test',

@@ -20,13 +20,14 @@ describe.skipIf(reason)(`the chat on a bad network${reason}`, { timeout: timeout
     await say(ann, 'before')
     await seenOnce([ann, bob], 'before')
 
-    // Chromium leaves open WebSockets alone when it goes offline: the page finds out by its own probe.
-    const network = await ann.context().newCDPSession(ann)
-    await network.send('Network.enable')
     await ann.context().setOffline(true)
     await say(ann, 'sent while off')
     await say(bob, 'said while Ann is off')
     await seenOnce([bob], 'said while Ann is off')
+    await shot(ann, 'off')
+    // Nobody tells the page: it has something unanswered, and finds out by itself.
+    await lineIs(ann, 'Offline')
+    await tick(ann, 'sent while off', 'Sent, not confirmed yet')
     await shot(ann, 'offline')
     await ann.context().setOffline(false)
     await tick(ann, 'sent while off', 'Delivered')
