@@ -24,7 +24,7 @@ test(`${seconds} s through a link cut at random: nothing lost, nothing doubled, 
   const ledger = new Ledger()
   const server = await serve(ledger.app, { host: '127.0.0.1' })
   const proxy = await createFaultProxy({ target: server.url })
-  const stop = seededChaos({ ms: [200, 3_000] }).run(proxy)
+  const stop = seededChaos({ ms: [100, 2_000] }).run(proxy)
   const client = createClient<typeof contract>({ url: proxy.url() })
   const report = await storm(client, timer(seconds * 1_000))
   stop()
@@ -48,7 +48,7 @@ test(`${seconds * 0.4} s, the server killed and restarted: mutations at most onc
 }, async () => {
   const server = await LedgerServer.start()
   const proxy = await createFaultProxy({ target: server.url })
-  const chaos = seededChaos({ ms: [200, 3_000] })
+  const chaos = seededChaos({ ms: [100, 2_000] })
   const stop = chaos.run(proxy)
   const client = createClient<typeof contract>({ url: proxy.url() })
   const isOver = timer(seconds * 400)
