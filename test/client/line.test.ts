@@ -82,16 +82,28 @@ afterEach(() => {
 })
 
 describe('with a call unanswered', () => {
-  it('the line is probed after 5 s of silence and left 5 s later', async () => {
+  it('the line is probed within 5 s of silence and left within 5 s more', async () => {
     const { api, connection, socket } = await connected()
     void api.echo(1).catch(() => {})
-    await vi.advanceTimersByTimeAsync(4_900)
+    await vi.advanceTimersByTimeAsync(4_400)
     expect(socket.all(PING)).toHaveLength(0)
-    await vi.advanceTimersByTimeAsync(1_100)
+    await vi.advanceTimersByTimeAsync(600)
     expect(socket.all(PING)).toHaveLength(1)
     expect(connection.state.status).toBe('open')
     await vi.advanceTimersByTimeAsync(5_000)
     expect(socket.left).toBeDefined()
+    expect(connection.state.status).not.toBe('open')
+  })
+
+  it('it is probed again and again, though a frame has come since the call was written', async () => {
+    const { api, connection, socket } = await connected()
+    void api.echo(1, { timeoutMs: 200_000 }).catch(() => {})
+    await vi.advanceTimersByTimeAsync(1_000)
+    socket.say([PONG, 0, 0])
+    await vi.advanceTimersByTimeAsync(6_000)
+    expect(socket.all(PING)).toHaveLength(1)
+    socket.say([PONG, 0, 0])
+    await vi.advanceTimersByTimeAsync(10_000)
     expect(connection.state.status).not.toBe('open')
   })
 
@@ -134,16 +146,26 @@ describe('with a call unanswered', () => {
 })
 
 describe('an idle line', () => {
-  it('is probed after 35 s of silence and left 10 s later', async () => {
+  it('is probed after 20 s of silence and left after 35 s of it', async () => {
     const { connection, socket } = await connected()
-    await vi.advanceTimersByTimeAsync(34_900)
+    await vi.advanceTimersByTimeAsync(19_900)
     expect(socket.all(PING)).toHaveLength(0)
-    await vi.advanceTimersByTimeAsync(1_100)
+    await vi.advanceTimersByTimeAsync(600)
     expect(socket.all(PING)).toHaveLength(1)
-    await vi.advanceTimersByTimeAsync(8_500)
+    await vi.advanceTimersByTimeAsync(13_500)
     expect(connection.state.status).toBe('open')
-    await vi.advanceTimersByTimeAsync(1_500)
+    await vi.advanceTimersByTimeAsync(1_000)
     expect(connection.state.status).not.toBe('open')
+  })
+
+  it('that only hears says something every 20 s', async () => {
+    const { connection, socket } = await connected()
+    for (let second = 0; second < 61; second++) {
+      await vi.advanceTimersByTimeAsync(1_000)
+      socket.say([PONG, 0, 0])
+    }
+    expect(socket.all(PING)).toHaveLength(3)
+    expect(connection.state.status).toBe('open')
   })
 
   it('is not probed because its welcome was slow', async () => {
@@ -157,7 +179,7 @@ describe('an idle line', () => {
   it('stays when the server pings, and answers each at once', async () => {
     const { connection, socket } = await connected()
     for (let round = 0; round < 20; round++) {
-      await vi.advanceTimersByTimeAsync(25_000)
+      await vi.advanceTimersByTimeAsync(19_000)
       socket.say([PING, 0, 0])
     }
     expect(socket.all(PONG)).toHaveLength(20)
@@ -171,7 +193,7 @@ describe('an idle line', () => {
     await vi.advanceTimersByTimeAsync(0)
     socket.say([5, 1, 7])
     await pending
-    await vi.advanceTimersByTimeAsync(30_000)
+    await vi.advanceTimersByTimeAsync(19_000)
     expect(socket.all(PING)).toHaveLength(0)
     expect(connection.state.status).toBe('open')
   })

@@ -388,7 +388,7 @@ describe('an acknowledgement', () => {
   })
 })
 
-describe.each<[what: string, options: { resume?: false }, features: string[]]>([
+describe.each<[string, Partial<ClientOptions>, string[]]>([
   ['resume: false', { resume: false }, ['resume']],
   ['a server without resume', {}, []],
 ])('%s', (_what, options, features) => {

@@ -417,6 +417,27 @@ describe('against a scripted server', () => {
     await client.connection.close()
   })
 
+  it.each([
+    ['ends before it was accepted', [8, 1]],
+    [
+      'is answered like a query after it was accepted',
+      [
+        [5, 1, 9],
+        [3, 1, 'x'],
+      ],
+    ],
+  ])('what %s fails, and nothing is left pending', async (_name, messages) => {
+    const client = await connected()
+    const pending = client.api.feed()
+    const loop = (async () => {
+      for await (const _ of pending);
+    })()
+    await settle()
+    lastSocket().onmessage?.({ data: JSON.stringify(messages) })
+    await expect(loop).rejects.toMatchObject({ code: 'INTERNAL' })
+    await client.connection.close()
+  })
+
   it("a gap before the end still ends the loop with GAP when onGap is 'error'", async () => {
     const client = await connected()
     const pending = client.api.feed(undefined, { onGap: 'error' })

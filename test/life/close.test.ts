@@ -63,7 +63,7 @@ function connectClient(url = server.url) {
 const portOf = ({ url }: NodeServer) => Number(new URL(url).port)
 
 /** A bare socket that has been welcomed; keeps what comes. */
-async function bare() {
+async function bare(features: string[] = []) {
   const socket = new WebSocket(server.url, 'trunkline.v1')
   const got: unknown[][] = []
   const listeners = new Set<() => void>()
@@ -82,7 +82,7 @@ async function bare() {
       look()
     })
   await once(socket, 'open')
-  socket.send('[0,{"session":"abc","attempt":1}]')
+  socket.send(JSON.stringify([0, { session: 'abc', attempt: 1, features }]))
   await message(1)
   return { socket, got, message, say: (entry: unknown) => socket.send(JSON.stringify(entry)) }
 }
@@ -234,6 +234,44 @@ describe('server.close()', () => {
     expect((await iterator.next()).value).toBe(2)
   })
 
+  it('hands over to another: what runs finishes there, new calls and the feed go on here', async () => {
+    const other = await start()
+    let url = server.url
+    const { api, connection } = createClient<typeof contract>({ url: () => url, reconnect: { minMs: 1, baseMs: 20 } })
+    stops.push(() => connection.close())
+    const iterator = (await api.feed())[Symbol.asyncIterator]()
+    const running = api.act()
+    await bus.publish('feed', 1)
+    await api.echo(1)
+    url = other.url
+    const closing = server.close({ drainMs: 20_000 })
+    expect(await api.echo('there')).toBe('there')
+    expect(other.stats().connections).toBe(1)
+    while (other.stats().streams === 0) await api.echo('moving')
+    for (const at of [2, 3]) await bus.publish('feed', at)
+    expect([await iterator.next(), await iterator.next(), await iterator.next()].map(({ value }) => value)).toEqual([
+      1, 2, 3,
+    ])
+    release()
+    expect(await running).toBe('done')
+    await closing
+    expect(log).toEqual(['begin'])
+    expect(server.stats()).toMatchObject({ connections: 0, sessions: 0, streams: 0, calls: 0 })
+  })
+
+  it('ends what is kept for clients that are away', async () => {
+    const { api, connection } = connectClient()
+    const lost = api.wait().catch(() => {})
+    await api.echo(1)
+    const { socket } = await bare(['resume'])
+    socket.terminate()
+    while (server.stats().detached === 0) await api.echo(2)
+    await connection.close()
+    await lost
+    await server.close()
+    expect(server.stats()).toMatchObject({ connections: 0, sessions: 0, detached: 0, calls: 0 })
+  })
+
   it('stops listening', async () => {
     const { url } = server
     await server.close()
@@ -321,6 +359,23 @@ describe('a process ends by itself', () => {
       await connection.close()
       console.log('closed')`
     expect((await program(text)).split('\n').sort()).toEqual(['CANCELLED', 'closed'])
+  })
+
+  it('when a client was lost and is still expected: nothing that is kept holds it', async () => {
+    const text = `
+      await api.ping()
+      api.hang().catch(() => {})
+      const { WebSocket } = await import('ws')
+      const lost = new WebSocket(server.url, 'trunkline.v1')
+      await new Promise((resolve) => lost.on('open', resolve))
+      lost.send('[0,{"session":"lost","attempt":1,"features":["resume"]}]')
+      await new Promise((resolve) => lost.on('message', resolve))
+      lost.terminate()
+      while (server.stats().detached === 0) await api.ping()
+      await connection.close()
+      await server.close()
+      console.log('closed', server.stats().sessions)`
+    expect(await program(text)).toBe('closed 0')
   })
 
   it('when a client was closed twice', async () => {

@@ -73,6 +73,34 @@ describe('a later attempt', () => {
     expect(second.sent.map(([type]) => type)).toEqual([1, 3])
   })
 
+  it('is refused with 4110 when what was said in this very turn is too much to be kept', async () => {
+    const { knock, dial, server } = startServer({ limits: { bufferedBytes: 2_000 }, schedule: () => {} })
+    const first = await knock()
+    const second = dial()
+    first.say([2, 1, 'echo', 'x'.repeat(3_000)])
+    await settle()
+    second.say([0, { session: 's', attempt: 2, since: 1, features: ['resume'] }])
+    await settle()
+    expect([second.state.code, second.sent]).toEqual([4110, []])
+    expect(first.sent.at(-1)).toEqual([3, 1, 'x'.repeat(3_000)])
+    expect(server.stats()).toMatchObject({ sessions: 1, resumes: 0 })
+  })
+
+  it('begins anew when what was said in this very turn is too much for a client that is away', async () => {
+    const { knock, dial, open, server } = startServer({ resume: { bufferBytes: 1_000 }, schedule: () => {} })
+    const first = await knock()
+    first.say([2, 1, 'hold', 'a'])
+    await settle()
+    first.lose()
+    const second = dial()
+    open.get('a')?.('x'.repeat(3_000))
+    await settle()
+    second.say([0, { session: 's', attempt: 2, since: 1, features: ['resume'] }])
+    await settle()
+    expect(second.welcome).toMatchObject({ session: 'new' })
+    expect(server.stats()).toMatchObject({ sessions: 1, detached: 0, resumes: 0 })
+  })
+
   it('ends what it says it has settled, running or still to come', async () => {
     const { knock, log, server } = startServer()
     const first = await knock()

@@ -13,6 +13,7 @@ export const GAP = 7
 export const END = 8
 export const CREDIT = 9
 export const CANCEL = 10
+export const ACK = 11
 export const PING = 12
 export const PONG = 13
 export const GOAWAY = 14
@@ -41,6 +42,7 @@ const FROM_SERVER = new Map<number, readonly Fits[]>([
   [ITEM, [id, any, maybe(text), maybe(count), rich]],
   [GAP, [id, object]],
   [END, [id]],
+  [ACK, [count, count]],
   [PING, [count, count]],
   [PONG, [count, count]],
   [GOAWAY, [object]],

@@ -104,7 +104,7 @@ describe('refusals', () => {
     const { client } = await startAndConnect()
     const half = (1_048_576 + 65_536) / 2
     client.socket.send(`[${openOfBytes(1, half - 1)},${openOfBytes(3, half - 2)}]`)
-    client.sent += 1
+    client.session.sent += 1
     expect(await client.call('echo', 1, { id: 5 })).toBe(1)
     client.socket.send(`[${openOfBytes(7, half)},${openOfBytes(9, half)}]`)
     expect(await client.closed()).toMatchObject({ code: 1009 })
@@ -113,7 +113,7 @@ describe('refusals', () => {
   it('takes a message of limits.messageBytes, and closes one above with 1009', async () => {
     const { client } = await startAndConnect()
     client.socket.send(openOfBytes(1, 1_048_576))
-    client.sent += 1
+    client.session.sent += 1
     await client.call('echo', 'behind', { id: 3 })
     client.socket.send(openOfBytes(5, 1_048_577))
     expect(await client.closed()).toMatchObject({ code: 1009 })

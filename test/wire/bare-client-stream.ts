@@ -49,6 +49,11 @@ export class BareStream {
     this.send([CREDIT, this.id, items, bytes])
   }
 
+  /** On a resume: what was said before may be lost. */
+  restate(): void {
+    this.send([CREDIT, this.id, ...this.#limit])
+  }
+
   accept(stream: number, position: string | null): void {
     this.#accepted.put({ stream, position })
   }

@@ -196,7 +196,7 @@ describe('keep-alive', () => {
     expect(await client.ping()).toEqual([13, 0, 0])
     await Promise.all([client.call('echo', 1), client.call('echo', 2)])
     await client.call('echo', 3)
-    expect(await client.ping()).toEqual([13, 2, client.received])
+    expect(await client.ping()).toEqual([13, 2, client.session.received])
   })
 
   it('counts cancel, and neither credit nor control messages', async () => {
@@ -207,7 +207,7 @@ describe('keep-alive', () => {
     await stream.items(1)
     await client.ping()
     client.cancel(stream.id)
-    expect(await client.ping()).toEqual([13, 2, client.received])
+    expect(await client.ping()).toEqual([13, 2, client.session.received])
   })
 
   it('answers a batch of pings with a pong each', async () => {
@@ -223,14 +223,15 @@ describe('keep-alive', () => {
   ])('closes with 4110 on a %s whose sent is not what was received', async (_, type) => {
     const { client } = await startAndConnect()
     await client.call('echo', 1)
-    client.send([type, client.received, client.sent + 1])
+    client.send([type, client.session.received, client.session.sent + 1])
     expect(await client.closed()).toMatchObject({ code: 4110 })
   })
 
   it('pings a silent client with the true counts, and stays while it is answered', async () => {
     const { client } = await startAndConnect({ keepAlive: { intervalMs: 20, timeoutMs: 5_000 } })
     await client.call('echo', 1)
-    for (const _ of [1, 2, 3]) expect(await client.pings.take('ping')).toEqual([12, client.sent, client.received])
+    for (const _ of [1, 2, 3])
+      expect(await client.pings.take('ping')).toEqual([12, client.session.sent, client.session.received])
   })
 
   it('drops a client that does not answer with 4102', async () => {

@@ -56,7 +56,7 @@ describe('hello and welcome', () => {
     client.hello()
     const sums = [client.call('math.add', { a: 1, b: 2 }), client.call('math.add', { a: 3, b: 4 })]
     expect(await Promise.all(sums)).toEqual([3, 7])
-    expect(await client.ping()).toEqual([13, 1, client.received])
+    expect(await client.ping()).toEqual([13, 1, client.session.received])
   })
 
   it('works calls off only after authentication', async () => {
@@ -145,7 +145,7 @@ describe('hello and welcome', () => {
     const client = await open(url)
     client.hello()
     for (const id of [1, 3, 5]) client.socket.send(openOfBytes(id, 20 * 1_024))
-    client.sent = 3
+    client.session.sent = 3
     const echo = client.call('echo', 'last', { id: 7 })
     authentication.release()
     expect(await echo).toBe('last')
@@ -182,13 +182,13 @@ describe('calls', () => {
       [3, 3, 2],
       [3, 5, 3],
     ])
-    expect(client.sent).toBe(1)
+    expect(client.session.sent).toBe(1)
   })
 
   it('ignores elements and keys it does not know', async () => {
     const { client } = await startAndConnect()
     client.socket.send('[2,1,"echo",1,{"later":1},[],"more",{}]')
-    client.sent += 1
+    client.session.sent += 1
     await client.call('echo', 2, { id: 3 })
     expect(client.frames.flat()).toContainEqual([3, 1, 1])
   })

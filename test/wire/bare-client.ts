@@ -1,12 +1,12 @@
 // A second client, written from PROTOCOL.md alone on a bare `ws` socket. It closes where the server breaks the rules,
-// and does not come back by itself.
+// and does not come back by itself: a test gives it the client before, whose session it then resumes (section 9).
 import { type RawData, WebSocket } from 'ws'
 import { Mailbox, within } from './bare-client-mailbox.ts'
 import {
   ACCEPT,
+  ACK,
   CANCEL,
   CONTROL,
-  COUNTED,
   END,
   ERROR,
   GAP,
@@ -21,6 +21,7 @@ import {
   readFrame,
   WELCOME,
 } from './bare-client-messages.ts'
+import { BareSession } from './bare-client-session.ts'
 import { BareStream, type Credit } from './bare-client-stream.ts'
 import { decode, encode, type RichEntry } from './bare-client-values.ts'
 
@@ -62,20 +63,32 @@ export class BareClient {
   readonly pongs = new Mailbox<Message>()
   readonly pings = new Mailbox<Message>()
   answersPings = true
-  received = 0
-  sent = 0
+  readonly session: BareSession
+  readonly attempt: number
+  /** What this client's streams write through: it is handed on to the next. */
+  readonly #carrier: { client: BareClient }
   readonly #welcomes = new Mailbox<Record<string, unknown>>()
   readonly #goaways = new Mailbox<Record<string, unknown>>()
   readonly #closed: Promise<Close>
   readonly #opened = new Mailbox<void>()
-  readonly #results = new Map<number, Mailbox<unknown>>()
-  readonly #streams = new Map<number, BareStream>() // by call id
-  readonly #numbers = new Map<number, BareStream>() // by stream number
+  readonly #results: Map<number, Mailbox<unknown>>
+  readonly #streams: Map<number, BareStream> // by call id
+  readonly #numbers: Map<number, BareStream> // by stream number
   readonly #outbox: Message[] = []
   #nextId: number
 
-  constructor(url: string, options: { protocols?: string[]; firstId?: number } = {}) {
-    this.#nextId = options.firstId ?? 1
+  constructor(url: string, options: { protocols?: string[]; firstId?: number; resumes?: BareClient } = {}) {
+    const before = options.resumes
+    this.#nextId = before ? before.#nextId : (options.firstId ?? 1)
+    this.session = before?.session ?? new BareSession()
+    this.attempt = (before?.attempt ?? 0) + 1
+    this.#results = before ? before.#results : new Map()
+    this.#streams = before ? before.#streams : new Map()
+    this.#numbers = before ? before.#numbers : new Map()
+    this.#carrier = before ? before.#carrier : { client: this }
+    this.#carrier.client = this
+    // A socket that was left is not listened to any more.
+    before?.socket.removeAllListeners('message')
     this.socket = new WebSocket(url, options.protocols ?? [SUBPROTOCOL])
     this.socket.on('open', () => this.#opened.put())
     this.socket.on('message', (data, isBinary) => this.#onFrame(data, isBinary))
@@ -92,7 +105,19 @@ export class BareClient {
   goaway = (): Promise<Record<string, unknown>> => this.#goaways.take('goaway')
 
   hello(fields: Record<string, unknown> = {}): void {
-    this.send([HELLO, { session: crypto.randomUUID(), attempt: 1, ...fields }])
+    this.send([HELLO, { session: this.session.name, attempt: this.attempt, ...fields }])
+  }
+
+  /** A `hello` that asks for the session to be kept, or to go on. */
+  helloToResume(fields: Record<string, unknown> = {}): void {
+    this.session.keeps = true
+    const { since, received, settled } = this.session
+    this.hello({ since, received, settled, features: ['resume'], ...fields })
+  }
+
+  /** The link is lost: no closing handshake. */
+  lose(): void {
+    this.socket.terminate()
   }
 
   /** Starts a query or a mutation; its answer, or a {@link WireError}. */
@@ -104,7 +129,11 @@ export class BareClient {
 
   subscribe(path: string, input?: unknown, options: OpenOptions & { id?: number } = {}): BareStream {
     const callId = this.#open(path, input, options)
-    const stream = new BareStream(callId, (message) => this.send(message), options.credit ?? DEFAULT_CREDIT)
+    const stream = new BareStream(
+      callId,
+      (message) => this.#carrier.client.send(message),
+      options.credit ?? DEFAULT_CREDIT,
+    )
     this.#streams.set(callId, stream)
     return stream
   }
@@ -112,13 +141,14 @@ export class BareClient {
   /** Ends a call or a stream from this end; it settles without waiting. */
   cancel(callId: number): void {
     this.#settle(callId, new WireError('CANCELLED', 'cancelled by the caller'))
-    this.send([CANCEL, callId])
+    if (this.socket.readyState === WebSocket.OPEN) this.send([CANCEL, callId])
+    else this.session.settled.push(callId)
   }
 
   /** Sends a ping with the true counts, or with others. */
   ping(received?: number, sent?: number): Promise<Message> {
     this.flush()
-    this.send([PING, received ?? this.received, sent ?? this.sent])
+    this.send([PING, received ?? this.session.received, sent ?? this.session.sent])
     return this.pongs.take('pong')
   }
 
@@ -135,8 +165,25 @@ export class BareClient {
   flush(): void {
     const batch = this.#outbox.splice(0)
     if (batch.length === 0) return
-    if (batch.some(([type]) => COUNTED.has(type))) this.sent += 1
-    this.socket.send(JSON.stringify(batch.length === 1 ? batch[0] : batch))
+    this.socket.send(this.session.add(batch))
+  }
+
+  #onWelcome(fields: Record<string, unknown>): void {
+    if (fields.session === 'resumed') this.#replay(Number(fields.received))
+    else {
+      // What was written in another is lost; this client does not ask twice.
+      if (this.session.since !== this.attempt)
+        this.#failAll(new WireError('CONNECTION_LOST', 'the server does not know the session'))
+      this.session.begin(this.attempt)
+    }
+    this.session.settled = []
+    this.#welcomes.put(fields)
+  }
+
+  #replay(received: number): void {
+    if (!this.session.acknowledge(received)) return this.socket.close(4110, 'welcome: received is out of range')
+    for (const frame of this.session.copies) this.socket.send(frame)
+    for (const stream of this.#streams.values()) stream.restate()
   }
 
   async close(): Promise<void> {
@@ -160,7 +207,9 @@ export class BareClient {
     if (typeof batch === 'string') return this.socket.close(4000, batch)
     if (this.frames.length === 0 && batch[0]?.[0] !== WELCOME) return this.socket.close(4000, 'no welcome first')
     this.frames.push(batch)
-    if (batch.some(([type]) => COUNTED.has(type))) this.received += 1
+    this.session.take(batch)
+    const ack = batch.find(([type]) => type === ACK)
+    if (ack) this.#checkCounts(ack)
     for (const message of batch) this.#onMessage(message)
   }
 
@@ -168,7 +217,7 @@ export class BareClient {
     // The elements' types were checked against FROM_SERVER; the casts below say what it says.
     switch (message[0]) {
       case WELCOME:
-        return this.#welcomes.put(message[1] as Record<string, unknown>)
+        return this.#onWelcome(message[1] as Record<string, unknown>)
       case GOAWAY:
         return this.#goaways.put(message[1] as Record<string, unknown>)
       case RESULT:
@@ -225,10 +274,21 @@ export class BareClient {
   }
 
   #onCounts(message: Message): void {
-    if (message[2] !== this.received) return this.socket.close(4110, `sent ${message[2]}, received ${this.received}`)
+    if (!this.#checkCounts(message)) return
     if (message[0] === PONG) return this.pongs.put(message)
     this.pings.put(message)
-    if (this.answersPings) this.send([PONG, this.received, this.sent])
+    if (this.answersPings) this.send([PONG, this.session.received, this.session.sent])
+  }
+
+  #checkCounts(message: Message): boolean {
+    if (this.session.check(message)) return true
+    const { sent, received } = this.session
+    this.socket.close(4110, `${message} does not fit ${sent} sent and ${received} received`)
+    return false
+  }
+
+  #failAll(error: WireError): void {
+    for (const callId of [...this.#results.keys(), ...this.#streams.keys()]) this.#settle(callId, error)
   }
 
   #settle(callId: number, error: Error): void {
@@ -242,7 +302,7 @@ export class BareClient {
 
   #onClose(close: Close): Close {
     const error = new WireError('CONNECTION_LOST', `closed with ${close.code} ${close.reason}`)
-    for (const callId of [...this.#results.keys(), ...this.#streams.keys()]) this.#settle(callId, error)
+    if (!this.session.keeps) this.#failAll(error)
     for (const mailbox of [this.#opened, this.#welcomes, this.#goaways, this.pongs, this.pings]) mailbox.fail(error)
     return close
   }

@@ -166,7 +166,8 @@ export class ClientCall implements Expiring, SubscriptionHost {
   }
 
   end(): void {
-    this.subscription?.end()
+    if (!this.subscription) return this.#broken(new Error('it ended before it was accepted'))
+    this.subscription.end()
     this.#close(false)
   }
 
@@ -237,6 +238,7 @@ export class ClientCall implements Expiring, SubscriptionHost {
 
   #settle(value: unknown): void {
     if (this.isSettled) return
+    if (this.subscription) return this.#broken(new Error('a result came for a stream'))
     this.#resolve(value)
     this.#close(false)
   }

@@ -49,7 +49,7 @@ const meanings: Readonly<Record<number, readonly [kind: Closing['kind'], words: 
   4003: ['final', 'the server refused access'],
   /** The server speaks another version of the subprotocol `trunkline.`. */
   4006: ['final', 'the server speaks another version of the protocol'],
-  /** Known to the client; no server of this version sends it. */
+  /** A later connection of this client has gone on with its session, or had before this one came. */
   4011: ['final', 'a newer connection took over'],
   /** The credentials expired 25 s ago and were not renewed, or the client renewed them as another principal. */
   4101: ['again', 'the credentials have expired'],
@@ -61,9 +61,9 @@ const meanings: Readonly<Record<number, readonly [kind: Closing['kind'], words: 
   4104: ['again', 'too many connections'],
   /** No `hello` within `helloTimeoutMs`. */
   4108: ['again', 'the server got no hello in time'],
-  /** The counts in a ping or pong differ: something between the ends lost a frame. */
+  /** The counts of frames differ: something between the ends lost one, or what is asked for is no longer kept. The session is over. */
   4110: ['again', 'a frame was lost on the way'],
-  /** Known to the client; no server of this version sends it. */
+  /** Known to the client, which closes so itself where it means to come back; no server of this version sends it. */
   4201: ['spread', 'the server is about to go'],
   /** The connection took no byte for 10 s, or 16 MiB wait for it. */
   4202: ['again', 'this end reads too slowly'],

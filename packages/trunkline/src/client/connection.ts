@@ -275,7 +275,9 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     const { session } = line
     if (this.#leaving.delete(line)) {
       session.discard()
-      return this.#calls.leave(session)
+      this.#calls.leave(session)
+      // Its calls are repeated where new ones are written, if that is open already.
+      return this.#calls.writeWaiting()
     }
     this.#line = undefined
     this.#whenClosed?.()

@@ -32,9 +32,11 @@ export interface LineHost {
 /** From the attempt to `welcome`: more than the server's own limits for hello (5 s) and authentication (10 s). */
 const attemptTimeoutMs = 20_000
 /** How often the clock is looked at; a page in the background gets one look a minute, and then only watches. */
-const lookEveryMs = 1_000
-/** With a call waiting: silence before the line is probed, and again before it is left. */
-const probeAfterMs = 5_000
+const lookEveryMs = 500
+/** Between two looks: this end has slept, or its page was in the background. */
+const sleptMs = 2_000
+/** With a call waiting: silence before the line is probed, and again before it is left; a look too early rather than too late. */
+const probeAfterMs = 5_000 - lookEveryMs
 
 export class Line implements ClientControl, SessionLine {
   welcomeMessage: Welcome | undefined
@@ -47,9 +49,12 @@ export class Line implements ClientControl, SessionLine {
   /** Closed by this end: what comes until the other end has answered is for nobody. */
   #isClosing = false
   #receivedAt = performance.now()
+  #sentAt = performance.now()
   /** Since when the server owes a sign of life. */
   #silentSince: number | undefined
   #probedAt: number | undefined
+  /** When a probe without a call counts as unanswered. */
+  #deadAt = 0
   #lookedAt = performance.now()
   #timer: ReturnType<typeof setInterval> | undefined
   #attemptTimer: ReturnType<typeof setTimeout>
@@ -68,7 +73,8 @@ export class Line implements ClientControl, SessionLine {
 
   write(text: string): void {
     if (this.#isOver) return
-    this.#silentSince ??= performance.now()
+    this.#sentAt = performance.now()
+    this.#silentSince ??= this.#sentAt
     this.#socket.send(text)
   }
 
@@ -76,10 +82,11 @@ export class Line implements ClientControl, SessionLine {
     this.write(encodeAuthenticate(params))
   }
 
-  /** Something happened that may have cost the link: ask for a sign of life now. */
-  probe(): void {
+  /** Something happened that may have cost the link: ask for a sign of life now, and give it time, until `notBefore` at least. */
+  probe(notBefore = 0): void {
     if (!this.welcomeMessage || this.#isOver || this.#probedAt !== undefined) return
     this.#probedAt = performance.now()
+    this.#deadAt = Math.max(notBefore, this.#probedAt + this.welcomeMessage.keepAlive.timeoutMs)
     this.write(encodePing(...this.session.sequence.tell()))
   }
 
@@ -167,23 +174,27 @@ export class Line implements ClientControl, SessionLine {
 
   #look(): void {
     const now = performance.now()
-    // This end has slept, or its page was in the background: what has arrived is not read yet.
-    const slept = now - this.#lookedAt > lookEveryMs * 2
+    // What has arrived meanwhile is not read yet.
+    const slept = now - this.#lookedAt > sleptMs
     this.#lookedAt = now
     if (slept) {
       this.#probedAt = undefined
       return this.probe()
     }
-    const { intervalMs, timeoutMs } = (this.welcomeMessage as Welcome).keepAlive
     const { unanswered, sequence } = this.session
     const isWaiting = unanswered > 0 || (sequence.keeps && sequence.unacknowledged > 0)
-    const patience = isWaiting ? probeAfterMs : timeoutMs
     if (this.#probedAt !== undefined) {
-      if (now - this.#probedAt >= patience) this.#lose('no answer to a ping')
-    } else if (now - this.#receivedAt >= intervalMs + timeoutMs) {
-      this.probe()
-    } else if (isWaiting && this.#silentSince !== undefined && now - this.#silentSince >= probeAfterMs) {
-      this.probe()
-    }
+      const isDead = isWaiting ? now - this.#probedAt >= probeAfterMs : now >= this.#deadAt
+      if (isDead) this.#lose('no answer to a ping')
+    } else if (isWaiting && now - (this.#silentSince ?? this.#receivedAt) >= probeAfterMs) this.probe()
+    else this.#keepAlive(now)
+  }
+
+  /** Pings before the server's own is due: so either end may stall for longer than `timeoutMs` and is not taken for dead. */
+  #keepAlive(now: number): void {
+    const { intervalMs, timeoutMs } = (this.welcomeMessage as Welcome).keepAlive
+    const quietMs = Math.max(intervalMs / 2, intervalMs - timeoutMs / 2)
+    if (now - Math.min(this.#receivedAt, this.#sentAt) < quietMs) return
+    this.probe(this.#receivedAt + intervalMs + timeoutMs - lookEveryMs)
   }
 }

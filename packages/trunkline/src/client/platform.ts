@@ -50,6 +50,8 @@ function connectWebSocket(
   const socket = new Constructor(url, protocol)
   socket.onopen = () => handlers.open()
   socket.onmessage = ({ data }) => (typeof data === 'string' ? handlers.text(data) : handlers.binary())
+  // Always followed by `close`; without a listener it is an exception in Node's `ws`.
+  socket.onerror = () => {}
   socket.onclose = ({ code, reason }) => handlers.closed(code, reason)
   return socket
 }

@@ -151,8 +151,8 @@ function readNames(value: unknown): string[] {
 }
 
 function readIds(value: unknown): number[] {
-  if (Array.isArray(value) && value.every(isCount)) return value
-  throw refuse(HELLO, 'settled is not an array of ids')
+  if (Array.isArray(value) && value.every((id) => isCount(id) && id % 2 === 1)) return value
+  throw refuse(HELLO, 'settled is not an array of odd ids')
 }
 
 /** A client's ids are odd; even ones are for calls of the server. */

@@ -104,7 +104,7 @@ function identityOf({ identify }: ServerSettings, context: unknown): Pick<Princi
   const identity: unknown = identify(context)
   const { principal, expiresAt } = (identity ?? {}) as Partial<Identity>
   if (typeof principal !== 'string' || principal === '')
-    throw mistake(`identify: expected { principal: string }, not empty, got ${describe(identity)}`, 'context')
+    throw mistake(`identify: expected { principal: string }, got ${describe(identity)}`, 'context')
   const endsAt = Number(expiresAt ?? Number.POSITIVE_INFINITY)
   if (!Number.isNaN(endsAt)) return { name: principal, expiresAt: endsAt }
   throw mistake(

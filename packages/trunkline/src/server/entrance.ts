@@ -32,6 +32,9 @@ export function enter(core: ServerCore, visitor: Visitor, isAsked = false): void
     known.end()
     return begin(core, visitor)
   }
+  // What was said in this turn belongs to the copies, and may be more than is kept.
+  known.flush()
+  if (known.isOver) return begin(core, visitor)
   if (!known.sequence.covers(hello.received))
     return connection.shut(closeCode.sequenceBroken, `${hello.received} frames received, which does not fit`)
   if (held.length > 0)
