@@ -1,5 +1,5 @@
 // What a close code means to the client: come back how, or not at all, and in words. PROTOCOL.md section 11.
-import { closeCode } from '../protocol/close.ts'
+import * as closeCode from '../protocol/close-code.ts'
 import { FrameRefusal } from '../protocol/decode.ts'
 import { type BuiltinCode, RpcError } from '../protocol/error.ts'
 

@@ -1,7 +1,7 @@
 // The way to the server: connects when there is a reason, comes back, and ends. Knows lines and calls; does not read messages.
 //
 //   idle ─▶ connecting ─▶ open ─▶ waiting ─▶ connecting …      closed ◀─ close(), or a refusal that is final
-import { closeCode } from '../protocol/close.ts'
+import * as closeCode from '../protocol/close-code.ts'
 import type { RpcError } from '../protocol/error.ts'
 import type { Authenticated, Hello, Welcome } from '../protocol/messages.ts'
 import { Backoff } from './backoff.ts'

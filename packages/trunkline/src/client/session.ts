@@ -5,14 +5,7 @@
 //     ▲                                  └───── discarded, or welcome "new" ─────┘
 //     └──────────────────────────────────────────────────┘  what was written waits for another
 import { type Frame, readCounts, readFrame, sequenceBroken } from '../protocol/decode.ts'
-import {
-  ACK,
-  type AdvertisedLimits,
-  encodeCancel,
-  encodeCredit,
-  type Hello,
-  type Welcome,
-} from '../protocol/messages.ts'
+import { ACK, defaultLimits, encodeCancel, encodeCredit, type Hello, type Welcome } from '../protocol/messages.ts'
 import { joinBatch, Outbox, type OutboxHost } from '../protocol/outbox.ts'
 import { type ClientCalls, readCall } from '../protocol/read-at-client.ts'
 import { Sequence } from '../protocol/sequence.ts'
@@ -52,8 +45,7 @@ export class ClientSession implements OutboxHost, ClientCalls {
   readonly streams = new Map<number, ClientCall>()
   /** Room left for calls: little before the first `welcome`, none without a socket, then as much as there is. */
   room = 0
-  /** Before `welcome` says otherwise: PROTOCOL.md section 3. */
-  limits: AdvertisedLimits = { messageBytes: 1_048_576, calls: 1_024, streams: 1_024, timeoutMs: 300_000 }
+  limits = defaultLimits
   /** Its server goes: new calls are written elsewhere. */
   isLeaving = false
   readonly #host: SessionHost

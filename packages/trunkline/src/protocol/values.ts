@@ -93,14 +93,8 @@ function objectToPlain(value: object, path: Key[], entries: Entry[]): unknown {
     const time = value.getTime()
     return mark('date', Number.isNaN(time) ? null : time, path, entries)
   }
-  if (value instanceof Map) {
-    const pairs = arrayToPlain([...value], path, entries)
-    return mark('map', pairs, path, entries)
-  }
-  if (value instanceof Set) {
-    const members = arrayToPlain([...value], path, entries)
-    return mark('set', members, path, entries)
-  }
+  if (value instanceof Map) return mark('map', arrayToPlain([...value], path, entries), path, entries)
+  if (value instanceof Set) return mark('set', arrayToPlain([...value], path, entries), path, entries)
   if (value instanceof URL) return mark('url', value.href, path, entries)
   throw new TypeError(
     `${at(path)}an instance of ${prototype.constructor?.name || 'a class'} can't be sent; send plain data, or one of Date, Map, Set, URL`,
@@ -196,28 +190,13 @@ function checkStep(parent: unknown, step: unknown): Key {
 }
 
 function fromPlain(tag: string, plain: unknown): unknown {
-  switch (tag) {
-    case 'undefined':
-      if (plain === null) return undefined
-      break
-    case 'number':
-      if (plain === 'NaN' || plain === 'Infinity' || plain === '-Infinity') return Number(plain)
-      break
-    case 'bigint':
-      if (typeof plain === 'string' && bigintForm.test(plain)) return BigInt(plain)
-      break
-    case 'date':
-      if (typeof plain === 'number' || plain === null) return new Date(plain ?? Number.NaN)
-      break
-    case 'url':
-      if (typeof plain === 'string') return new URL(plain)
-      break
-    case 'map':
-      if (Array.isArray(plain) && plain.every((pair) => Array.isArray(pair) && pair.length === 2)) return new Map(plain)
-      break
-    case 'set':
-      if (Array.isArray(plain)) return new Set(plain)
-      break
-  }
+  const list = Array.isArray(plain) ? plain : undefined
+  if (tag === 'undefined' && plain === null) return undefined
+  if (tag === 'number' && (plain === 'NaN' || plain === 'Infinity' || plain === '-Infinity')) return Number(plain)
+  if (tag === 'bigint' && typeof plain === 'string' && bigintForm.test(plain)) return BigInt(plain)
+  if (tag === 'date' && (typeof plain === 'number' || plain === null)) return new Date(plain ?? Number.NaN)
+  if (tag === 'url' && typeof plain === 'string') return new URL(plain)
+  if (tag === 'map' && list?.every((pair) => Array.isArray(pair) && pair.length === 2)) return new Map(list)
+  if (tag === 'set' && list) return new Set(list)
   throw new TypeError(`rich has a "${tag.slice(0, 32)}" where none can be`)
 }
