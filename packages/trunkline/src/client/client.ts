@@ -1,7 +1,7 @@
 // A client: its typed proxy, and the calls made through it. Knows that there is a connection; not how it comes about.
 import type { RouterClient, SubscribeOptions } from '../contract/client-types.ts'
 import { maxTimerMs } from '../protocol/deadlines.ts'
-import { RpcError } from '../protocol/error.ts'
+import { notRun, type RpcError } from '../protocol/error.ts'
 import { encodeValue, type Payload } from '../protocol/values.ts'
 import { ClientCall, type KeptOptions } from './call.ts'
 import { Calls } from './calls.ts'
@@ -82,7 +82,7 @@ class CallStarter {
 }
 
 const badInput = (path: string, { message }: Error): RpcError =>
-  new RpcError('BAD_REQUEST', { message: `Invalid input of "${path}": ${message}`, delivery: 'not-run' })
+  notRun('BAD_REQUEST', `Invalid input of "${path}": ${message}`)
 
 function requireShort(name: string, value: string | undefined, most: number): void {
   if (value !== undefined && value.length > most)

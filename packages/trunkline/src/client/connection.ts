@@ -2,12 +2,12 @@
 //
 //   idle ─▶ connecting ─▶ open ─▶ waiting ─▶ connecting …      closed ◀─ close(), or a refusal that is final
 import * as closeCode from '../protocol/close-code.ts'
-import type { RpcError } from '../protocol/error.ts'
+import { notRun, type RpcError } from '../protocol/error.ts'
 import type { Authenticated, Hello, Welcome } from '../protocol/messages.ts'
 import { Backoff } from './backoff.ts'
 import type { ClientCall } from './call.ts'
 import type { Calls } from './calls.ts'
-import { closedError, closingOf, finalError, isRefusal } from './closing.ts'
+import { closingOf, finalError, isRefusal } from './closing.ts'
 import { Credentials } from './credentials.ts'
 import { type Deferred, makeDeferred, within } from './deferred.ts'
 import { Line, type LineHost } from './line.ts'
@@ -118,9 +118,7 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
 
   stats(): ClientStats {
     return {
-      calls: this.#calls.unanswered,
-      streams: this.#calls.streams,
-      waiting: this.#calls.waiting,
+      ...this.#calls.stats(),
       resumes: this.#resumes,
       replayBytes: this.#session.sequence.length,
       roundTripMs: this.#line?.roundTripMs,
@@ -170,7 +168,7 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
       this.#whenClosed = resolve
     })
     this.#finish(
-      closedError('CANCELLED', 'The connection was closed by this client; connect() opens it again'),
+      notRun('CANCELLED', 'The connection was closed by this client; connect() opens it again'),
       'closed by this client',
     )
     if (!line) return
@@ -257,7 +255,7 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
 
   welcomed(line: Line, welcome: Welcome): void {
     if (this.#credentials.stand(welcome.principal))
-      this.#calls.failAll((call) => call.failure('UNAUTHORIZED', 'This client is somebody else now'))
+      this.#calls.failAll('UNAUTHORIZED', 'This client is somebody else now')
     this.#spreadMs = welcome.spreadMs
     if (welcome.session === 'resumed') this.#resumes++
     this.#status.change('open')
@@ -377,7 +375,7 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     this.#status.change('closed')
     opening?.reject(error)
     this.#renewal.stop(() => Promise.reject(error))
-    this.#calls.failAll((call) => call.failure(error.code, error.message))
+    this.#calls.failAll(error.code, error.message)
     this.#calls.leave(this.#session)
     this.#session = this.#newSession(true)
   }

@@ -165,3 +165,7 @@ Object.defineProperties(TravellingError.prototype, {
 
 /** `new RpcError(code, { message, data })`: throw it in a handler, middleware or `authenticate`. */
 export const RpcError = TravellingError as unknown as RpcErrorConstructor
+
+/** What a call ends with whose handler has certainly not run. */
+export const notRun = (code: string, message: string | undefined): RpcError =>
+  new RpcError(code, { message, delivery: 'not-run' })
