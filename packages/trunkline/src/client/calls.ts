@@ -8,10 +8,11 @@ import type { CallHost, ClientCall } from './call.ts'
 import type { ClientStats } from './connection.ts'
 import { maxWaitingCalls, maxWaitingLength } from './options.ts'
 import type { ClientSession } from './session.ts'
+import type { Emitter } from './state.ts'
 
 export class Calls implements CallHost {
   readonly #usualMs: number
-  readonly #onGap: (gap: Gap) => void
+  readonly #emitter: Emitter
   /** In the order in which they will be written. */
   #waiting = new Set<ClientCall>()
   #waitingLength = 0
@@ -22,9 +23,9 @@ export class Calls implements CallHost {
   /** Calls wait although there is a line. */
   isHeld = false
 
-  constructor(usualMs: number, onGap: (gap: Gap) => void) {
+  constructor(usualMs: number, emitter: Emitter) {
     this.#usualMs = usualMs
-    this.#onGap = onGap
+    this.#emitter = emitter
   }
 
   /** How much is under way. */
@@ -52,7 +53,7 @@ export class Calls implements CallHost {
   add(call: ClientCall, now: number): void {
     this.deadlines.watch(call.deadline, now)
     if (this.#waiting.size === 0 && this.#write(call, now)) return
-    const isAway = this.#current?.room !== Number.POSITIVE_INFINITY
+    const isAway = this.#current?.room !== Infinity
     if ((isAway && this.#waiting.size >= maxWaitingCalls) || this.#waitingLength + call.size > maxWaitingLength) {
       const message = `${this.#waiting.size} calls wait for a connection already; "${call.path}" was not sent`
       return call.fail(notRun('OVERLOADED', message), false)
@@ -108,7 +109,7 @@ export class Calls implements CallHost {
   }
 
   gap(gap: Gap): void {
-    this.#onGap(gap)
+    this.#emitter.emit('gap', gap)
   }
 
   get #current(): ClientSession | undefined {

@@ -5,7 +5,6 @@ import * as closeCode from '../protocol/close-code.ts'
 import { notRun, type RpcError } from '../protocol/error.ts'
 import type { Authenticated, Hello, Welcome } from '../protocol/messages.ts'
 import { Backoff } from './backoff.ts'
-import type { ClientCall } from './call.ts'
 import type { Calls } from './calls.ts'
 import { closingOf, finalError, isRefusal } from './closing.ts'
 import { Credentials } from './credentials.ts'
@@ -320,25 +319,13 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
   // ── Sessions ───────────────────────────────────────────────────────────────
 
   #newSession(mayFly: boolean): ClientSession {
-    const session = new ClientSession(this, { resume: this.#options.resume !== false, mayFly })
+    const session = new ClientSession(this, this.#calls, { resume: this.#options.resume !== false, mayFly })
     this.#calls.use(session)
     return session
   }
 
   schedule(flush: () => void): void {
     this.#platform.schedule(flush)
-  }
-
-  ready(): void {
-    this.#calls.writeWaiting()
-  }
-
-  turnedAway(call: ClientCall): void {
-    this.#calls.reopen(call)
-  }
-
-  lost(calls: ClientCall[]): void {
-    this.#calls.requeue(calls)
   }
 
   emptied(session: ClientSession): void {

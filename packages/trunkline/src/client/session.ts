@@ -21,14 +21,18 @@ export interface SessionLine {
 export interface SessionHost {
   /** Runs `flush` when the current turn has said what it has to say. */
   schedule(flush: () => void): void
-  /** It takes calls now, or more of them. */
-  ready(): void
   /** Nothing that was written in it is open any more. */
   emptied(session: ClientSession): void
+}
+
+/** The client's calls, as a session sees them. */
+export interface SessionCalls {
+  /** It takes calls now, or more of them. */
+  writeWaiting(): void
   /** A server that goes has not run it. */
-  turnedAway(call: ClientCall): void
+  reopen(call: ClientCall): void
   /** These were written and are not settled; the session knows them no more. */
-  lost(calls: ClientCall[]): void
+  requeue(calls: ClientCall[]): void
 }
 
 /** Copies of frames that no server in its right mind leaves unacknowledged, in UTF-16 units: then the session can't be resumed, and that is all. */
@@ -49,6 +53,7 @@ export class ClientSession implements OutboxHost, ClientCalls {
   /** Its server goes: new calls are written elsewhere. */
   isLeaving = false
   readonly #host: SessionHost
+  readonly #calls: SessionCalls
   readonly #outbox = new Outbox(this)
   readonly #resume: boolean
   /** The attempt with which it began. */
@@ -64,8 +69,9 @@ export class ClientSession implements OutboxHost, ClientCalls {
   #replayedAt: number | undefined
   #strikes = 0
 
-  constructor(host: SessionHost, { resume, mayFly }: { resume: boolean; mayFly: boolean }) {
+  constructor(host: SessionHost, calls: SessionCalls, { resume, mayFly }: { resume: boolean; mayFly: boolean }) {
     this.#host = host
+    this.#calls = calls
     this.#mayFly = mayFly
     this.#resume = this.sequence.keeps = resume
   }
@@ -100,7 +106,7 @@ export class ClientSession implements OutboxHost, ClientCalls {
     if (!this.#mayFly || this.#since !== undefined) return
     this.#line = line
     this.room = maxFirstFlight
-    this.#host.ready()
+    this.#calls.writeWaiting()
   }
 
   welcomed(line: SessionLine, { session, received, features, limits }: Welcome): void {
@@ -115,9 +121,9 @@ export class ClientSession implements OutboxHost, ClientCalls {
     this.#named.clear()
     this.#mayFly = false
     this.limits = limits
-    this.room = Number.POSITIVE_INFINITY
+    this.room = Infinity
     if (!features.includes('resume')) sequence.forget()
-    this.#host.ready()
+    this.#calls.writeWaiting()
   }
 
   #replay(line: SessionLine, received: number): void {
@@ -164,7 +170,7 @@ export class ClientSession implements OutboxHost, ClientCalls {
     const calls = [...this.written.values()]
     this.written.clear()
     this.streams.clear()
-    this.#host.lost(calls)
+    this.#calls.requeue(calls)
   }
 
   // ── For calls ──────────────────────────────────────────────────────────────
@@ -210,10 +216,10 @@ export class ClientSession implements OutboxHost, ClientCalls {
     const call = this.written.get(id)
     if (!call) return
     if (code !== 'SHUTTING_DOWN' || !this.isLeaving) return call.error(code, ...rest)
-    if (rest[1].delivery === 'not-run') return this.#host.turnedAway(call)
+    if (rest[1].delivery === 'not-run') return this.#calls.reopen(call)
     // It was written to another server before this one: that is still not known to have run.
     this.settled(call, false)
-    this.#host.lost([call])
+    this.#calls.requeue([call])
   }
 
   accept(id: number, stream: number, position: string | undefined): void {
@@ -223,7 +229,7 @@ export class ClientSession implements OutboxHost, ClientCalls {
     call.accept(stream, position)
     this.streams.set(stream, call)
     // It is no longer one of those that wait for an answer.
-    this.#host.ready()
+    this.#calls.writeWaiting()
   }
 
   item(stream: number, value: unknown, eventId: string | undefined, size: number, rich: unknown): void {

@@ -40,15 +40,15 @@ export function parseFrame(text: string): Frame {
   }
   if (!Array.isArray(frame) || frame.length === 0) throw new FrameRefusal(4000, 'a frame is a non-empty array')
   const messages = Array.isArray(frame[0]) ? frame : [frame]
-  if (isControl(messages[0][0])) return { messages, isCounted: false, isControl: true, ack: undefined }
+  const control = isControl(messages[0][0])
   let counted = false
   let ack: Message | undefined
   for (const message of messages) {
-    if (!Array.isArray(message)) break
+    if (control || !Array.isArray(message)) break
     if (isCounted(message[0])) counted = true
     else if (message[0] === ACK) ack = message
   }
-  return { messages, isCounted: counted, isControl: false, ack }
+  return { messages, isCounted: counted, isControl: control, ack }
 }
 
 /** Gives the message at `index` to `read`. @throws FrameRefusal when it breaks the protocol */

@@ -100,10 +100,9 @@ function readItem(message: Message, receiver: ClientCalls): void {
 
 function readError(message: Message, receiver: ClientCalls): void {
   const [, id, code, text, details, rich] = message
-  if (typeof code !== 'string' || typeof text !== 'string') throw refuse(ERROR, 'code and message are not strings')
   const { delivery = 'ran', stream = false, data } = readRecord(ERROR, details)
   if (!isDelivery(delivery) || typeof stream !== 'boolean') throw refuse(ERROR, 'delivery or stream is none')
-  receiver.error(readId(ERROR, id), code, text, { delivery, stream }, data, rich)
+  receiver.error(readId(ERROR, id), readString(ERROR, code), readString(ERROR, text), { delivery, stream }, data, rich)
 }
 
 const isDelivery = (value: unknown): value is Delivery => value === 'ran' || value === 'not-run' || value === 'unknown'
@@ -111,11 +110,9 @@ const isDelivery = (value: unknown): value is Delivery => value === 'ran' || val
 function readWelcome(value: unknown): Welcome {
   const fields = readRecord(WELCOME, value)
   const { connection, session, server, features, keepAlive, limits, principal, expiresInMs } = fields
-  if (typeof connection !== 'string' || (session !== 'new' && session !== 'resumed')) {
-    throw refuse(WELCOME, 'connection or session is missing')
-  }
+  if (session !== 'new' && session !== 'resumed') throw refuse(WELCOME, 'session is neither new nor resumed')
   return {
-    connection,
+    connection: readString(WELCOME, connection),
     session,
     ...readNumbers(fields, { received: 0, spreadMs: 0 }),
     server: readText(WELCOME, server) ?? '',
@@ -157,7 +154,10 @@ function readRecord(type: number, value: unknown): Record<string, unknown> {
 }
 
 function readText(type: number, value: unknown): string | undefined {
-  if (value === undefined || value === null) return undefined
+  return value === undefined || value === null ? undefined : readString(type, value)
+}
+
+function readString(type: number, value: unknown): string {
   if (typeof value === 'string') return value
-  throw refuse(type, 'an id or position is not a string')
+  throw refuse(type, 'a text is not a string')
 }
