@@ -1,6 +1,5 @@
 // What a close code means to the client: come back how, or not at all, and in words. PROTOCOL.md section 11.
 import * as closeCode from '../protocol/close-code.ts'
-import { FrameRefusal } from '../protocol/decode.ts'
 import { notRun, type RpcError } from '../protocol/error.ts'
 
 export interface Closing {
@@ -89,10 +88,3 @@ export function finalError(code: number, words: string): RpcError {
   if (code === closeCode.unauthenticated) return notRun('UNAUTHORIZED', words)
   return notRun(code === closeCode.forbidden ? 'FORBIDDEN' : 'CONNECTION_LOST', words)
 }
-
-/** An item that the server had no credit for. */
-export const overCredit = (): FrameRefusal => new FrameRefusal(closeCode.badMessage, 'item: beyond the credit')
-
-/** The same frames were replayed again and again, and none of them arrived. */
-export const stuck = (): FrameRefusal =>
-  new FrameRefusal(closeCode.sequenceBroken, 'nothing came across with three connections in a row')

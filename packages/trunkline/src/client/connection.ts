@@ -7,10 +7,10 @@ import type { Authenticated, Hello, Welcome } from '../protocol/messages.ts'
 import { Backoff } from './backoff.ts'
 import type { Calls } from './calls.ts'
 import { closingOf, finalError, isRefusal } from './closing.ts'
-import { Credentials } from './credentials.ts'
-import { type Deferred, makeDeferred, within } from './deferred.ts'
+import { ask, Credentials } from './credentials.ts'
+import { type Deferred, makeDeferred } from './deferred.ts'
 import { Line, type LineHost } from './line.ts'
-import { type ClientOptions, provide, toUrl } from './options.ts'
+import { type ClientOptions, toUrl } from './options.ts'
 import type { Platform } from './platform.ts'
 import { Renewal, type RenewalHost } from './renewal.ts'
 import { ClientSession, type SessionHost } from './session.ts'
@@ -57,9 +57,6 @@ export interface ClientStats {
 
 /** How long the other end may take to answer a close frame, in ms. */
 const closeTimeoutMs = 5_000
-
-/** `url` has as long as the server has to answer an attempt. */
-const askTimeoutMs = 20_000
 
 export class ManagedConnection implements ClientConnection, LineHost, RenewalHost, SessionHost {
   readonly #platform: Platform
@@ -201,10 +198,7 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     this.#whenClosed?.()
     this.#status.change('connecting', this.#backoff.attempt)
     try {
-      const [url, params] = await Promise.all([
-        within(askTimeoutMs, provide(this.#options.url)),
-        this.#credentials.ask(),
-      ])
+      const [url, params] = await Promise.all([ask(this.#options.url), this.#credentials.ask()])
       if (attempt !== this.#attempt) return
       if (!this.#credentials.use(params)) return this.#refused(this.#status.words)
       this.#line = new Line(this, this.#platform, toUrl(url), this.#session)
@@ -241,14 +235,12 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
   // ── Lines ──────────────────────────────────────────────────────────────────
 
   hello({ session }: Line): Hello {
-    const { settled, ...counts } = session.hello(this.#attempt)
     return {
       session: this.#name,
-      ...counts,
+      ...session.hello(this.#attempt),
       params: this.#credentials.params,
       timeoutMs: this.#timeoutMs,
       features: session.sequence.keeps ? ['resume'] : [],
-      ...(settled.length ? { settled } : {}),
     }
   }
 

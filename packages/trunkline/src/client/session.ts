@@ -4,13 +4,13 @@
 //   fresh ──first call or welcome──▶ attached ──socket lost──▶ detached ──welcome "resumed"──▶ attached …
 //     ▲                                  └───── discarded, or welcome "new" ─────┘
 //     └──────────────────────────────────────────────────┘  what was written waits for another
-import { type Frame, readCounts, readFrame, sequenceBroken } from '../protocol/decode.ts'
-import { ACK, defaultLimits, encodeCancel, encodeCredit, type Hello, type Welcome } from '../protocol/messages.ts'
+import * as closeCode from '../protocol/close-code.ts'
+import { type Frame, FrameRefusal, readCounts, readFrame, refuse, sequenceBroken } from '../protocol/decode.ts'
+import { ACK, defaultLimits, encodeCancel, encodeCredit, type Hello, ITEM, type Welcome } from '../protocol/messages.ts'
 import { joinBatch, Outbox, type OutboxHost } from '../protocol/outbox.ts'
 import { type ClientCalls, readCall } from '../protocol/read-at-client.ts'
 import { Sequence } from '../protocol/sequence.ts'
 import type { ClientCall } from './call.ts'
-import { overCredit, stuck } from './closing.ts'
 import { maxFirstFlight } from './options.ts'
 
 /** The socket, as its session sees it. */
@@ -94,11 +94,13 @@ export class ClientSession implements OutboxHost, ClientCalls {
   // ── Sockets ────────────────────────────────────────────────────────────────
 
   /** What `hello` says of it. From now on what is settled is told behind `welcome`. */
-  hello(attempt: number): Pick<Required<Hello>, 'attempt' | 'since' | 'received' | 'settled'> {
+  hello(attempt: number): Omit<Hello, 'session'> {
     this.#attempt = attempt
     this.#named = this.#settled
     this.#settled = new Set()
-    return { attempt, since: this.#since ?? attempt, received: this.sequence.received, settled: [...this.#named] }
+    const hello: Omit<Hello, 'session'> = { attempt, since: this.#since ?? attempt, received: this.sequence.received }
+    if (this.#named.size > 0) hello.settled = [...this.#named]
+    return hello
   }
 
   /** `hello` is written. Calls may follow at once where nobody can take them for something else. */
@@ -133,7 +135,8 @@ export class ClientSession implements OutboxHost, ClientCalls {
     // Only the server can say what it had: frames that break each connection they are sent on are not sent for ever.
     const progress = received + sequence.received
     this.#strikes = progress === this.#replayedAt ? this.#strikes + 1 : 0
-    if (this.#strikes >= maxStrikes) throw stuck()
+    if (this.#strikes >= maxStrikes)
+      throw new FrameRefusal(closeCode.sequenceBroken, 'nothing came across with three connections in a row')
     this.#replayedAt = sequence.unacknowledged > 0 ? progress : undefined
     for (const copy of sequence.copies) line.write(copy)
     for (const id of this.#settled) this.#outbox.push(encodeCancel(id))
@@ -234,7 +237,7 @@ export class ClientSession implements OutboxHost, ClientCalls {
 
   item(stream: number, value: unknown, eventId: string | undefined, size: number, rich: unknown): void {
     const call = this.streams.get(stream)
-    if (call && !call.item(value, eventId, size, rich)) throw overCredit()
+    if (call && !call.item(value, eventId, size, rich)) throw refuse(ITEM, 'beyond the credit')
   }
 
   gap(stream: number, reason: string, position: string | undefined): void {

@@ -142,7 +142,7 @@ class TravellingError extends Error {
   readonly delivery: Delivery
 
   constructor(code: string, options: RpcErrorOptions<unknown> = {}) {
-    super(options.message || code, 'cause' in options ? { cause: options.cause } : undefined)
+    super(options.message || code, options)
     this.code = code
     this.data = options.data
     this.delivery = options.delivery ?? 'ran'

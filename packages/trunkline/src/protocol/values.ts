@@ -78,13 +78,13 @@ function toPlain(value: unknown, path: Key[], entries: Entry[]): unknown {
     case 'object':
       return value === null ? null : objectToPlain(value, path, entries)
     default:
-      throw new TypeError(`${at(path)}a ${typeof value} can't be sent`)
+      throw unsendable(path, `a ${typeof value} can't be sent`)
   }
 }
 
 function objectToPlain(value: object, path: Key[], entries: Entry[]): unknown {
   if (path.length > maxDepth)
-    throw new TypeError(`${at(path.slice(0, 8))}contains a cycle, or is nested deeper than ${maxDepth}`)
+    throw unsendable(path.slice(0, 8), `contains a cycle, or is nested deeper than ${maxDepth}`)
   const prototype = Object.getPrototypeOf(value)
   if (prototype === Array.prototype) return arrayToPlain(value as unknown[], path, entries)
   if (prototype === Object.prototype || prototype === null)
@@ -96,8 +96,9 @@ function objectToPlain(value: object, path: Key[], entries: Entry[]): unknown {
   if (value instanceof Map) return mark('map', arrayToPlain([...value], path, entries), path, entries)
   if (value instanceof Set) return mark('set', arrayToPlain([...value], path, entries), path, entries)
   if (value instanceof URL) return mark('url', value.href, path, entries)
-  throw new TypeError(
-    `${at(path)}an instance of ${prototype.constructor?.name || 'a class'} can't be sent; send plain data, or one of Date, Map, Set, URL`,
+  throw unsendable(
+    path,
+    `an instance of ${prototype.constructor?.name || 'a class'} can't be sent; send plain data, or one of Date, Map, Set, URL`,
   )
 }
 
@@ -125,8 +126,7 @@ function recordToPlain(value: Record<string, unknown>, path: Key[], entries: Ent
     const after = toPlain(before, path, entries)
     path.pop()
     if (after === before) continue
-    if (refusedKeys.has(key))
-      throw new TypeError(`${at([...path, key])}a ${kindOf(before)} can't be sent under this key`)
+    if (refusedKeys.has(key)) throw unsendable([...path, key], `a ${kindOf(before)} can't be sent under this key`)
     copy ??= { ...value }
     copy[key] = after
   }
@@ -136,12 +136,12 @@ function recordToPlain(value: Record<string, unknown>, path: Key[], entries: Ent
 function plainBigint(value: bigint, path: Key[], entries: Entry[]): unknown {
   const digits = value.toString()
   if (digits.length > maxBigintDigits + Number(value < 0n))
-    throw new TypeError(`${at(path)}a bigint may have ${maxBigintDigits} digits`)
+    throw unsendable(path, `a bigint may have ${maxBigintDigits} digits`)
   return mark('bigint', digits, path, entries)
 }
 
 function mark(tag: string, plain: unknown, path: readonly Key[], entries: Entry[]): unknown {
-  if (path.some((key) => refusedKeys.has(key))) throw new TypeError(`${at(path)}a ${tag} can't be sent under this key`)
+  if (path.some((key) => refusedKeys.has(key))) throw unsendable(path, `a ${tag} can't be sent under this key`)
   entries.push([tag, ...path])
   return plain
 }
@@ -149,7 +149,8 @@ function mark(tag: string, plain: unknown, path: readonly Key[], entries: Entry[
 const kindOf = (value: unknown): string =>
   typeof value === 'object' ? (value?.constructor?.name ?? 'value') : typeof value
 
-const at = (path: readonly Key[]): string => (path.length ? `${path.join('.')}: ` : '')
+const unsendable = (path: readonly Key[], what: string): TypeError =>
+  new TypeError(path.length ? `${path.join('.')}: ${what}` : what)
 
 /**
  * Puts the rich values of a `rich` list into a payload fresh from JSON.parse, which it changes in place.
