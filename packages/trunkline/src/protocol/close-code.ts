@@ -1,4 +1,4 @@
-// Close codes by name, for `import * as closeCode`: a bundle has the numbers that are used. Knows nothing else.
+// Close codes by name. Knows nothing else. With `import * as closeCode` a bundle has the numbers that are used and no more.
 
 export const done = 1000
 export const goingAway = 1001
@@ -21,3 +21,28 @@ export const noHello = 4108
 export const sequenceBroken = 4110
 export const leaving = 4201
 export const slowConsumer = 4202
+
+/** All of them, for the server. */
+export const closeCode = {
+  done,
+  goingAway,
+  unsupportedData,
+  abnormal,
+  tooLarge,
+  internalError,
+  serviceRestart,
+  tryAgainLater,
+  badMessage,
+  unauthenticated,
+  forbidden,
+  version,
+  replaced,
+  expired,
+  keepAliveTimeout,
+  rateLimited,
+  tooManyConnections,
+  noHello,
+  sequenceBroken,
+  leaving,
+  slowConsumer,
+} as const

@@ -3,7 +3,7 @@ import { rateLimited, sequenceBroken } from './close-code.ts'
 
 export const subprotocol = 'trunkline.v1'
 
-export * as closeCode from './close-code.ts'
+export { closeCode } from './close-code.ts'
 
 /** After these codes, whoever closed with them, a session is over: done, restarted, or with something wrong in it. */
 const ending = new Set<number>([1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011, 1012, rateLimited, sequenceBroken])
