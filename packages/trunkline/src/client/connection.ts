@@ -1,17 +1,16 @@
 // The way to the server: connects when there is a reason, comes back, and ends. Knows lines and calls; does not read messages.
 //
 //   idle ─▶ connecting ─▶ open ─▶ waiting ─▶ connecting …      closed ◀─ close(), or a refusal that is final
-import { closeCode } from '../protocol/close.ts'
-import type { RpcError } from '../protocol/error.ts'
+import * as closeCode from '../protocol/close-code.ts'
+import { notRun, type RpcError } from '../protocol/error.ts'
 import type { Authenticated, Hello, Welcome } from '../protocol/messages.ts'
 import { Backoff } from './backoff.ts'
-import type { ClientCall } from './call.ts'
 import type { Calls } from './calls.ts'
-import { closedError, closingOf, finalError, isRefusal } from './closing.ts'
-import { Credentials } from './credentials.ts'
-import { type Deferred, makeDeferred, within } from './deferred.ts'
+import { closingOf, finalError, isRefusal } from './closing.ts'
+import { ask, Credentials } from './credentials.ts'
+import { type Deferred, makeDeferred } from './deferred.ts'
 import { Line, type LineHost } from './line.ts'
-import { type ClientOptions, provide, toUrl } from './options.ts'
+import { type ClientOptions, toUrl } from './options.ts'
 import type { Platform } from './platform.ts'
 import { Renewal, type RenewalHost } from './renewal.ts'
 import { ClientSession, type SessionHost } from './session.ts'
@@ -58,9 +57,6 @@ export interface ClientStats {
 
 /** How long the other end may take to answer a close frame, in ms. */
 const closeTimeoutMs = 5_000
-
-/** `url` has as long as the server has to answer an attempt. */
-const askTimeoutMs = 20_000
 
 export class ManagedConnection implements ClientConnection, LineHost, RenewalHost, SessionHost {
   readonly #platform: Platform
@@ -118,9 +114,7 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
 
   stats(): ClientStats {
     return {
-      calls: this.#calls.unanswered,
-      streams: this.#calls.streams,
-      waiting: this.#calls.waiting,
+      ...this.#calls.stats(),
       resumes: this.#resumes,
       replayBytes: this.#session.sequence.length,
       roundTripMs: this.#line?.roundTripMs,
@@ -170,7 +164,7 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
       this.#whenClosed = resolve
     })
     this.#finish(
-      closedError('CANCELLED', 'The connection was closed by this client; connect() opens it again'),
+      notRun('CANCELLED', 'The connection was closed by this client; connect() opens it again'),
       'closed by this client',
     )
     if (!line) return
@@ -204,10 +198,7 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     this.#whenClosed?.()
     this.#status.change('connecting', this.#backoff.attempt)
     try {
-      const [url, params] = await Promise.all([
-        within(askTimeoutMs, provide(this.#options.url)),
-        this.#credentials.ask(),
-      ])
+      const [url, params] = await Promise.all([ask(this.#options.url), this.#credentials.ask()])
       if (attempt !== this.#attempt) return
       if (!this.#credentials.use(params)) return this.#refused(this.#status.words)
       this.#line = new Line(this, this.#platform, toUrl(url), this.#session)
@@ -244,20 +235,18 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
   // ── Lines ──────────────────────────────────────────────────────────────────
 
   hello({ session }: Line): Hello {
-    const { settled, ...counts } = session.hello(this.#attempt)
     return {
       session: this.#name,
-      ...counts,
+      ...session.hello(this.#attempt),
       params: this.#credentials.params,
       timeoutMs: this.#timeoutMs,
       features: session.sequence.keeps ? ['resume'] : [],
-      ...(settled.length ? { settled } : {}),
     }
   }
 
   welcomed(line: Line, welcome: Welcome): void {
     if (this.#credentials.stand(welcome.principal))
-      this.#calls.failAll((call) => call.failure('UNAUTHORIZED', 'This client is somebody else now'))
+      this.#calls.failAll('UNAUTHORIZED', 'This client is somebody else now')
     this.#spreadMs = welcome.spreadMs
     this.#status.change('open')
     // A listener may have closed it.
@@ -324,25 +313,13 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
   // ── Sessions ───────────────────────────────────────────────────────────────
 
   #newSession(mayFly: boolean): ClientSession {
-    const session = new ClientSession(this, { resume: this.#options.resume !== false, mayFly })
+    const session = new ClientSession(this, this.#calls, { resume: this.#options.resume !== false, mayFly })
     this.#calls.use(session)
     return session
   }
 
   schedule(flush: () => void): void {
     this.#platform.schedule(flush)
-  }
-
-  ready(): void {
-    this.#calls.writeWaiting()
-  }
-
-  turnedAway(call: ClientCall): void {
-    this.#calls.reopen(call)
-  }
-
-  lost(calls: ClientCall[]): void {
-    this.#calls.requeue(calls)
   }
 
   emptied(session: ClientSession): void {
@@ -379,7 +356,7 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     this.#status.change('closed')
     opening?.reject(error)
     this.#renewal.stop(() => Promise.reject(error))
-    this.#calls.failAll((call) => call.failure(error.code, error.message))
+    this.#calls.failAll(error.code, error.message)
     this.#calls.leave(this.#session)
     this.#session = this.#newSession(true)
   }

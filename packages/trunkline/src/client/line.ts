@@ -1,6 +1,7 @@
 // One socket of the client, from the attempt to its end: hello and welcome, control messages, silence.
 // Hands frames of calls to its session; does not know what comes after it. A line that was left says nothing more to anybody.
-import { closeCode, cutReason, subprotocol } from '../protocol/close.ts'
+import { cutReason, subprotocol } from '../protocol/close.ts'
+import * as closeCode from '../protocol/close-code.ts'
 import { unreference } from '../protocol/deadlines.ts'
 import { FrameRefusal, parseFrame, readFrame, refuse } from '../protocol/decode.ts'
 import {
