@@ -154,6 +154,17 @@ describe('after a stall of the loop', () => {
     expect(state.closed).toBeUndefined()
   })
 
+  it('bytes that waited for this end all the while do not count against their reader', async () => {
+    const { socket, state } = await welcomed(createServer(app))
+    socket.bufferedAmount = 100_000
+    await vi.advanceTimersByTimeAsync(1_000)
+    clockJump += 12_000
+    await vi.advanceTimersByTimeAsync(1_000)
+    socket.bufferedAmount = 0
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(state.closed).toBeUndefined()
+  })
+
   it('a client that stays silent is dropped all the same', async () => {
     const { state } = await welcomed(createServer(app))
     await vi.advanceTimersByTimeAsync(20_000)
