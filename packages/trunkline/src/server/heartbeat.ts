@@ -82,9 +82,10 @@ export class Heartbeat {
       return false
     }
     if (watch.pingedAt !== undefined && connection.lastReceivedAt >= watch.pingedAt) watch.pingedAt = undefined
-    if (watch.pingedAt !== undefined && !stalled) return now - watch.pingedAt > this.#timeoutMs
+    if (watch.pingedAt !== undefined && !stalled) return now - watch.pingedAt >= this.#timeoutMs
     const quiet = Math.min(connection.lastReceivedAt, connection.lastSentAt)
-    if (watch.pingedAt === undefined && now - quiet < this.#intervalMs) return false
+    // A look too early rather than too late.
+    if (watch.pingedAt === undefined && now - quiet < this.#intervalMs - this.#periodMs) return false
     watch.pingedAt = now
     connection.sendPing()
     return false
