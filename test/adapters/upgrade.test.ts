@@ -185,7 +185,7 @@ describe('room', () => {
     const capacity = { ...roomy, mayConnect: () => left-- > 0 }
     expect(judge({ origin: 'https://evil.test' }, { capacity })).toBe(403)
     expect(judge({ protocols: [] }, { capacity })).toBe(400)
-    expect(judge({}, { capacity })).toBeUndefined()
+    expect(judge({}, { capacity })).toBe(101)
     expect(judge({}, { capacity })).toBe(503)
   })
 })

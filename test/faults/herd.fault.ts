@@ -1,6 +1,4 @@
 // RELIABILITY: 10 000 clients lose the server at once. Each process of clients needs 2 500 open files, the server 10 000.
-// OPEN, fails on an idle machine: 1 500 accepts/s are exceeded (2 244 and 2 703 were measured). Only the first try is spread over `spreadMs`; tries that found
-// no server have the backoff alone, and after a SIGKILL each client has the `spreadMs` of its own `welcome`, which was smaller for those who came early.
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { CrowdState } from './crowd-process.ts'
 import { Asked, LedgerServer } from './processes.ts'
