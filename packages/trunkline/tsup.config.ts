@@ -19,6 +19,10 @@ export default defineConfig({
   clean: true,
   splitting: true,
   treeshake: true,
+  // Puts constants in where they are used: that makes the browser's bundle smaller.
+  esbuildOptions(options) {
+    options.minifySyntax = true
+  },
   // Deno and Workers know Node's modules by their prefix only.
   removeNodeProtocol: false,
 })

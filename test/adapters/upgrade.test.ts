@@ -21,7 +21,7 @@ const usual: ForwardedRequest = {
   origin: undefined,
   protocols: ['trunkline.v1'],
 }
-const roomy: Capacity = { isFull: false, isCrowded: () => false }
+const roomy: Capacity = { isFull: false, mayConnect: () => true, isCrowded: () => false }
 
 const judge = (
   request: Partial<ForwardedRequest>,
@@ -168,6 +168,7 @@ describe('room', () => {
     const asked: unknown[] = []
     const capacity = {
       isFull: false,
+      mayConnect: () => true,
       isCrowded: (address: string | undefined) => {
         asked.push(address)
         return true
@@ -177,6 +178,15 @@ describe('room', () => {
     expect(judge({ origin: 'https://evil.test' }, { capacity })).toBe(403)
     expect(judge({}, { capacity: { ...capacity, isFull: true } })).toBe(503)
     expect(asked).toEqual(['203.0.113.7'])
+  })
+
+  it('takes no more than it may at once, and counts nobody who is refused otherwise', () => {
+    let left = 1
+    const capacity = { ...roomy, mayConnect: () => left-- > 0 }
+    expect(judge({ origin: 'https://evil.test' }, { capacity })).toBe(403)
+    expect(judge({ protocols: [] }, { capacity })).toBe(400)
+    expect(judge({}, { capacity })).toBe(101)
+    expect(judge({}, { capacity })).toBe(503)
   })
 })
 

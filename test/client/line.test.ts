@@ -158,6 +158,17 @@ describe('an idle line', () => {
     expect(connection.state.status).not.toBe('open')
   })
 
+  it('whose probe is on its way gives a call its own time', async () => {
+    const { api, connection, socket } = await connected()
+    await vi.advanceTimersByTimeAsync(30_000)
+    expect(socket.all(PING)).toHaveLength(1)
+    void api.echo(1).catch(() => {})
+    await vi.advanceTimersByTimeAsync(4_000)
+    expect(connection.state.status).toBe('open')
+    await vi.advanceTimersByTimeAsync(1_500)
+    expect(connection.state.status).not.toBe('open')
+  })
+
   it('that only hears says something every 20 s', async () => {
     const { connection, socket } = await connected()
     for (let second = 0; second < 61; second++) {

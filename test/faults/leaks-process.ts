@@ -46,6 +46,12 @@ async function round(): Promise<Round> {
 for (let at = 0; at < Number(rounds); at++) process.send?.(await round())
 await client.connection.close()
 await server.close()
-// No handle is left but the channel to the parent: without it the process ends by itself.
+// The channel to the parent and the standard streams are the process's own.
+const handles = () => process.getActiveResourcesInfo().filter((name) => name !== 'PipeWrap' && name !== 'TTYWrap')
+// A handle that was closed is gone some turns later; one that was not stays.
+for (let turn = 0; turn < 100 && handles().some((name) => name !== 'Immediate'); turn++)
+  await new Promise((resolve) => setImmediate(resolve))
+const left = handles().filter((name) => name !== 'Immediate')
+// Nothing is left to do: the process ends by itself.
 process.channel?.unref()
-process.send?.(process.getActiveResourcesInfo().filter((name) => name !== 'PipeWrap' && name !== 'TTYWrap'))
+process.send?.(left)

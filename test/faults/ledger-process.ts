@@ -1,6 +1,7 @@
 // A server with a ledger in a file, in a process of its own: run by `LedgerServer`, ended by a signal or by its parent's death.
 import { openSync, readFileSync, writeSync } from 'node:fs'
-import { serve } from 'trunkline/node'
+import { createServer } from 'node:http'
+import { attach } from 'trunkline/node'
 import { Ledger } from './ledger.ts'
 
 /** What the parent may ask, and what it is answered. */
@@ -24,16 +25,29 @@ const before = readFileSync(file, 'utf8').split('\n').filter(Boolean).map(Number
 // Written when the handler runs, not when the disk likes: the system has it even if the process is killed in the next line.
 const ledger = new Ledger(before, (id) => void writeSync(descriptor, `${id}\n`))
 const accepts = new Map<number, number>()
-const server = await serve(ledger.app, {
-  host: '127.0.0.1',
-  port: Number(port),
-  onError: () => {},
-  authenticate: () => {
+const httpServer = createServer()
+// An accept is a 101, at the moment it is written: what is asked of the connection later may wait behind others.
+httpServer.on('upgrade', (_request, stream) => {
+  const { write } = stream
+  // `ws` gives it the whole head, and nothing else.
+  stream.write = (head: string): boolean => {
+    stream.write = write
     const tenth = Math.floor(performance.now() / 100)
-    accepts.set(tenth, (accepts.get(tenth) ?? 0) + 1)
-    return {}
-  },
+    if (head.startsWith('HTTP/1.1 101')) accepts.set(tenth, (accepts.get(tenth) ?? 0) + 1)
+    return stream.write(head)
+  }
 })
+const attached = attach(ledger.app, httpServer, { onError: () => {}, authenticate: () => ({}) })
+await new Promise<void>((resolve) => httpServer.listen(Number(port), '127.0.0.1', resolve))
+const server = {
+  url: attached.url,
+  stats: () => attached.stats(),
+  close: async () => {
+    await attached.close()
+    httpServer.close()
+    httpServer.closeAllConnections()
+  },
+}
 
 const answers: { readonly [Ask in Question['ask']]: (question: Question & { ask: Ask }) => unknown } = {
   stats: () => server.stats(),

@@ -46,9 +46,9 @@ export class Ledger {
   }
 
   readonly app = implement(contract).handlers({
-    act: async ({ input: { id, waitMs } }) => {
+    act: async ({ input: { id, waitMs }, signal }) => {
       this.note(id)
-      if (waitMs) await wait(waitMs)
+      if (waitMs) await wait(waitMs, undefined, { signal })
       return id
     },
     ask: async ({ input: { id, waitMs } }) => {

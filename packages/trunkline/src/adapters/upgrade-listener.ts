@@ -51,7 +51,7 @@ const listensAt = Symbol.for('trunkline.path')
 /** A listener for `upgrade` of an HTTP server: judges, then hands sockets to `server`. */
 export function upgradeListener(
   httpServer: HttpServer,
-  server: Pick<Server, 'accept' | 'isFull' | 'isCrowded' | 'messageBytes'>,
+  server: Pick<Server, 'accept' | 'isFull' | 'mayConnect' | 'isCrowded' | 'messageBytes'>,
   path: string,
   { origins = [], allowedHosts = [], trustedProxies = [] }: UpgradeOptions,
 ): UpgradeListener {

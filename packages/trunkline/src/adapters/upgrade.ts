@@ -13,6 +13,7 @@ export interface UpgradeRules {
 /** How much room the server has for this client. */
 export interface Capacity {
   readonly isFull: boolean
+  mayConnect(): boolean
   isCrowded(remoteAddress: string | undefined): boolean
 }
 
@@ -67,6 +68,11 @@ export function judgeUpgrade(
     const offered = request.protocols.join(', ').slice(0, 200) || 'none'
     const text = `Expected the WebSocket subprotocol "${subprotocol}", got ${offered}; createClient of trunkline/client offers it`
     return refusal(400, 'Bad Request', text)
+  }
+  // Last, since asking counts.
+  if (!capacity.mayConnect()) {
+    const text = 'Too many connections at once (limits.connectsPerSecond); try again'
+    return { ...refusal(503, 'Service Unavailable', text), retryAfter: 1 }
   }
   return undefined
 }

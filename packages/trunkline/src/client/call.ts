@@ -89,9 +89,10 @@ export class ClientCall implements Expiring, SubscriptionHost {
   /** Undefined where there is nothing to say, as for most calls. */
   #openOptions(now: number, usualMs: number): OpenOptions | undefined {
     const { meta, idempotencyKey } = this.#options
-    const lastEventId = this.#lastEventId
+    // What a stream continues behind.
+    const { lastEventId } = this.subscription ?? this.#options
     // A subscription that is opened again gets the client's usual time to be accepted.
-    const left = this.deadline === Number.POSITIVE_INFINITY ? usualMs : this.deadline - now
+    const left = this.deadline === Infinity ? usualMs : this.deadline - now
     // A few milliseconds between the call and its frame are no reason to send a number along.
     const isUsual = Math.abs(left - usualMs) <= 50
     if (isUsual && !meta && idempotencyKey === undefined && !this.firstLine && lastEventId === undefined)
@@ -104,11 +105,6 @@ export class ClientCall implements Expiring, SubscriptionHost {
     if (lastEventId !== undefined) options.lastEventId = lastEventId
     if (this.subscription) options.credit = this.subscription.reopen()
     return options
-  }
-
-  /** What a stream continues behind. */
-  get #lastEventId(): string | undefined {
-    return this.subscription ? this.subscription.lastEventId : this.#options.lastEventId
   }
 
   // ── From the wire ──────────────────────────────────────────────────────────
@@ -134,7 +130,7 @@ export class ClientCall implements Expiring, SubscriptionHost {
   }
 
   accept(stream: number, position: string | undefined): void {
-    this.deadline = Number.POSITIVE_INFINITY
+    this.deadline = Infinity
     if (this.subscription) return this.subscription.continue(stream)
     this.subscription = new ClientSubscription(this, stream, this.#options.lastEventId ?? position)
     this.#resolve(this.subscription)

@@ -2,15 +2,17 @@
 // Does not know how a connection comes about.
 import type { Gap } from '../contract/client-types.ts'
 import { Deadlines } from '../protocol/deadlines.ts'
-import { RpcError } from '../protocol/error.ts'
+import { notRun } from '../protocol/error.ts'
 import { exceedsBytes } from '../protocol/size.ts'
 import type { CallHost, ClientCall } from './call.ts'
+import type { ClientStats } from './connection.ts'
 import { maxWaitingCalls, maxWaitingLength } from './options.ts'
 import type { ClientSession } from './session.ts'
+import type { Emitter } from './state.ts'
 
 export class Calls implements CallHost {
   readonly #usualMs: number
-  readonly #onGap: (gap: Gap) => void
+  readonly #emitter: Emitter
   /** In the order in which they will be written. */
   #waiting = new Set<ClientCall>()
   #waitingLength = 0
@@ -21,22 +23,20 @@ export class Calls implements CallHost {
   /** Calls wait although there is a line. */
   isHeld = false
 
-  constructor(usualMs: number, onGap: (gap: Gap) => void) {
+  constructor(usualMs: number, emitter: Emitter) {
     this.#usualMs = usualMs
-    this.#onGap = onGap
+    this.#emitter = emitter
   }
 
-  get waiting(): number {
-    return this.#waiting.size
-  }
-
-  /** Written and not answered. */
-  get unanswered(): number {
-    return this.#sessions.reduce((sum, { unanswered }) => sum + unanswered, 0)
-  }
-
-  get streams(): number {
-    return this.#sessions.reduce((sum, { streams }) => sum + streams.size, 0)
+  /** How much is under way. */
+  stats(): Pick<ClientStats, 'calls' | 'streams' | 'waiting'> {
+    let calls = 0
+    let streams = 0
+    for (const session of this.#sessions) {
+      calls += session.unanswered
+      streams += session.streams.size
+    }
+    return { calls, streams, waiting: this.#waiting.size }
   }
 
   /** New calls are written in this session from now on. */
@@ -53,10 +53,10 @@ export class Calls implements CallHost {
   add(call: ClientCall, now: number): void {
     this.deadlines.watch(call.deadline, now)
     if (this.#waiting.size === 0 && this.#write(call, now)) return
-    const isAway = this.#current?.room !== Number.POSITIVE_INFINITY
+    const isAway = this.#current?.room !== Infinity
     if ((isAway && this.#waiting.size >= maxWaitingCalls) || this.#waitingLength + call.size > maxWaitingLength) {
       const message = `${this.#waiting.size} calls wait for a connection already; "${call.path}" was not sent`
-      return call.fail(refusal('OVERLOADED', message), false)
+      return call.fail(notRun('OVERLOADED', message), false)
     }
     this.#wait(call)
   }
@@ -72,8 +72,8 @@ export class Calls implements CallHost {
   }
 
   /** Ends every call. */
-  failAll(make: (call: ClientCall) => RpcError): void {
-    for (const call of [...this.#all()]) call.fail(make(call), false)
+  failAll(code: string, message: string): void {
+    for (const call of [...this.#all()]) call.fail(call.failure(code, message), false)
     this.deadlines.stop()
   }
 
@@ -83,21 +83,21 @@ export class Calls implements CallHost {
     const now = performance.now()
     for (const call of this.#waiting) {
       if (!this.#write(call, now)) return
-      if (this.#waiting.delete(call)) this.#waitingLength -= call.size
+      this.#unwait(call)
     }
   }
 
   // ── For calls ──────────────────────────────────────────────────────────────
 
   settled(call: ClientCall, tell: boolean): void {
-    if (this.#waiting.delete(call)) this.#waitingLength -= call.size
+    this.#unwait(call)
     for (const session of this.#sessions) if (session.settled(call, tell)) this.writeWaiting()
   }
 
   /** `tell`: its server doesn't know yet that it goes elsewhere. */
   reopen(call: ClientCall, tell = false): void {
     for (const session of this.#sessions) session.settled(call, tell)
-    if (this.#waiting.delete(call)) this.#waitingLength -= call.size
+    this.#unwait(call)
     call.id = 0
     call.firstLine = undefined
     this.#wait(call)
@@ -109,7 +109,7 @@ export class Calls implements CallHost {
   }
 
   gap(gap: Gap): void {
-    this.#onGap(gap)
+    this.#emitter.emit('gap', gap)
   }
 
   get #current(): ClientSession | undefined {
@@ -126,6 +126,10 @@ export class Calls implements CallHost {
     this.#waitingLength += call.size
   }
 
+  #unwait(call: ClientCall): void {
+    if (this.#waiting.delete(call)) this.#waitingLength -= call.size
+  }
+
   /** False when there is no room, and it has to wait. */
   #write(call: ClientCall, now: number): boolean {
     const session = this.#current
@@ -138,13 +142,13 @@ export class Calls implements CallHost {
     try {
       text = call.encode(now, this.#usualMs)
     } catch (error) {
-      call.fail(refusal('BAD_REQUEST', `Invalid options of "${call.path}": ${(error as Error).message}`), false)
+      call.fail(notRun('BAD_REQUEST', `Invalid options of "${call.path}": ${(error as Error).message}`), false)
       return true
     }
     const { messageBytes } = session.limits
     if (exceedsBytes(text, messageBytes)) {
       call.fail(
-        refusal('TOO_LARGE', `The input of "${call.path}" is larger than the ${messageBytes} bytes the server takes`),
+        notRun('TOO_LARGE', `The input of "${call.path}" is larger than the ${messageBytes} bytes the server takes`),
         false,
       )
       return true
@@ -155,5 +159,3 @@ export class Calls implements CallHost {
     return true
   }
 }
-
-const refusal = (code: string, message: string): RpcError => new RpcError(code, { message, delivery: 'not-run' })

@@ -1,11 +1,12 @@
 // A client: its typed proxy, and the calls made through it. Knows that there is a connection; not how it comes about.
 import type { RouterClient, SubscribeOptions } from '../contract/client-types.ts'
 import { maxTimerMs } from '../protocol/deadlines.ts'
-import { RpcError } from '../protocol/error.ts'
+import { notRun } from '../protocol/error.ts'
 import { encodeValue, type Payload } from '../protocol/values.ts'
 import { ClientCall, type KeptOptions } from './call.ts'
 import { Calls } from './calls.ts'
-import { type ClientConnection, ManagedConnection } from './connection.ts'
+import type { ClientConnection } from './connection.ts'
+import { ManagedConnection } from './managed-connection.ts'
 import { runMiddleware } from './middleware.ts'
 import { badUrl, type ClientOptions, toUrl } from './options.ts'
 import { type Pending, toPending } from './pending.ts'
@@ -25,13 +26,12 @@ export function createClientOn<Router>(platform: Platform, options: ClientOption
   checkUrl(options)
   const usualMs = requireTimeout(options.timeoutMs ?? 30_000)
   const emitter = new Emitter()
-  const calls = new Calls(usualMs, (gap) => emitter.emit('gap', gap))
+  const calls = new Calls(usualMs, emitter)
   const connection = new ManagedConnection(platform, options, usualMs, calls, emitter)
-  const starter = new CallStarter(calls, connection, usualMs)
+  const start = makeStart(calls, connection, usualMs)
   const invoke = (path: string, input: unknown, given: SubscribeOptions = noOptions): Pending => {
-    if (options.use?.length)
-      return runMiddleware(options.use, path, input, given, (more) => starter.start(path, input, more))
-    const call = starter.start(path, input, given)
+    if (options.use?.length) return runMiddleware(options.use, path, input, given, (more) => start(path, input, more))
+    const call = start(path, input, given)
     return toPending(call.promise, call)
   }
   if (options.eager) connection.connect()
@@ -44,21 +44,11 @@ function checkUrl({ url }: ClientOptions): void {
   else if (typeof url !== 'function') throw badUrl(url)
 }
 
-/** Makes calls, and sees to it that there is a connection. */
-class CallStarter {
-  readonly #calls: Calls
-  readonly #connection: ManagedConnection
-  readonly #usualMs: number
-
-  constructor(calls: Calls, connection: ManagedConnection, usualMs: number) {
-    this.#calls = calls
-    this.#connection = connection
-    this.#usualMs = usualMs
-  }
-
-  start(path: string, input: unknown, options: KeptOptions): ClientCall {
+/** Gives what makes calls, and sees to it that there is a connection. */
+function makeStart(calls: Calls, connection: ManagedConnection, usualMs: number) {
+  return (path: string, input: unknown, options: KeptOptions): ClientCall => {
     const now = performance.now()
-    const timeoutMs = options.timeoutMs === undefined ? this.#usualMs : requireTimeout(options.timeoutMs)
+    const timeoutMs = options.timeoutMs === undefined ? usualMs : requireTimeout(options.timeoutMs)
     requireShort('idempotencyKey', options.idempotencyKey, 128)
     requireShort('lastEventId', options.lastEventId, 512)
     let payload: Payload | undefined
@@ -68,21 +58,19 @@ class CallStarter {
     } catch (error) {
       problem = error
     }
-    const call = new ClientCall(this.#calls, this.#connection, path, payload, options, now + timeoutMs)
-    const { refusal, state } = this.#connection
+    const call = new ClientCall(calls, connection, path, payload, options, now + timeoutMs)
+    const { refusal, state } = connection
     if (options.signal?.aborted) call.cancel()
-    else if (problem) call.fail(badInput(path, problem as Error), false)
+    else if (problem)
+      call.fail(notRun('BAD_REQUEST', `Invalid input of "${path}": ${(problem as Error).message}`), false)
     else if (refusal) call.fail(call.failure(refusal.code, refusal.message), false)
     else {
-      this.#calls.add(call, now)
-      if (state.status === 'idle') this.#connection.connect()
+      calls.add(call, now)
+      if (state.status === 'idle') connection.connect()
     }
     return call
   }
 }
-
-const badInput = (path: string, { message }: Error): RpcError =>
-  new RpcError('BAD_REQUEST', { message: `Invalid input of "${path}": ${message}`, delivery: 'not-run' })
 
 function requireShort(name: string, value: string | undefined, most: number): void {
   if (value !== undefined && value.length > most)

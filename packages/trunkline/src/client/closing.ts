@@ -1,7 +1,6 @@
 // What a close code means to the client: come back how, or not at all, and in words. PROTOCOL.md section 11.
-import { closeCode } from '../protocol/close.ts'
-import { FrameRefusal } from '../protocol/decode.ts'
-import { type BuiltinCode, RpcError } from '../protocol/error.ts'
+import * as closeCode from '../protocol/close-code.ts'
+import { notRun, type RpcError } from '../protocol/error.ts'
 
 export interface Closing {
   /**
@@ -86,16 +85,6 @@ export const isRefusal = (code: number): boolean =>
 
 /** What calls end with when a refusal is final. */
 export function finalError(code: number, words: string): RpcError {
-  if (code === closeCode.unauthenticated) return closedError('UNAUTHORIZED', words)
-  return closedError(code === closeCode.forbidden ? 'FORBIDDEN' : 'CONNECTION_LOST', words)
+  if (code === closeCode.unauthenticated) return notRun('UNAUTHORIZED', words)
+  return notRun(code === closeCode.forbidden ? 'FORBIDDEN' : 'CONNECTION_LOST', words)
 }
-
-export const closedError = (code: BuiltinCode, message: string): RpcError =>
-  new RpcError(code, { message, delivery: 'not-run' })
-
-/** An item that the server had no credit for. */
-export const overCredit = (): FrameRefusal => new FrameRefusal(closeCode.badMessage, 'item: beyond the credit')
-
-/** The same frames were replayed again and again, and none of them arrived. */
-export const stuck = (): FrameRefusal =>
-  new FrameRefusal(closeCode.sequenceBroken, 'nothing came across with three connections in a row')

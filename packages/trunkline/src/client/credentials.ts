@@ -1,11 +1,14 @@
 // Who this client says it is: its `params`, what became of them, and who the server took it for. Does not know lines.
 import { within } from './deferred.ts'
-import { type ClientOptions, provide } from './options.ts'
+import { type ClientOptions, type Provided, provide } from './options.ts'
 
 export type Params = Readonly<Record<string, unknown>>
 
-/** They have as long as the server has to answer an attempt. */
+/** As long as the server has to answer an attempt. */
 const askTimeoutMs = 20_000
+
+/** Gives `url` or `params`, which may be a function of the user's. */
+export const ask = <Value>(provided: Provided<Value>): Promise<Value> => within(askTimeoutMs, provide(provided))
 
 export class Credentials {
   readonly #options: ClientOptions
@@ -25,7 +28,7 @@ export class Credentials {
   }
 
   ask(): Promise<Params> {
-    return within(askTimeoutMs, provide(this.#options.params ?? {}))
+    return ask(this.#options.params ?? {})
   }
 
   /** Takes what was asked for an attempt. False when it was refused already. */

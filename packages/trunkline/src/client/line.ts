@@ -1,6 +1,7 @@
 // One socket of the client, from the attempt to its end: hello and welcome, control messages, silence.
 // Hands frames of calls to its session; does not know what comes after it. A line that was left says nothing more to anybody.
-import { closeCode, cutReason, subprotocol } from '../protocol/close.ts'
+import { cutReason, subprotocol } from '../protocol/close.ts'
+import * as closeCode from '../protocol/close-code.ts'
 import { unreference } from '../protocol/deadlines.ts'
 import { FrameRefusal, parseFrame, readFrame, refuse } from '../protocol/decode.ts'
 import {
@@ -55,6 +56,8 @@ export class Line implements ClientControl, SessionLine {
   #probedAt: number | undefined
   /** When a probe without a call counts as unanswered. */
   #deadAt = 0
+  /** Since when something is unanswered: an older probe was none about that. */
+  #waitingSince: number | undefined
   #lookedAt = performance.now()
   #timer: ReturnType<typeof setInterval> | undefined
   #attemptTimer: ReturnType<typeof setTimeout>
@@ -183,8 +186,10 @@ export class Line implements ClientControl, SessionLine {
     }
     const { unanswered, sequence } = this.session
     const isWaiting = unanswered > 0 || (sequence.keeps && sequence.unacknowledged > 0)
+    this.#waitingSince = isWaiting ? (this.#waitingSince ?? now) : undefined
     if (this.#probedAt !== undefined) {
-      const isDead = isWaiting ? now - this.#probedAt >= probeAfterMs : now >= this.#deadAt
+      const waitedSince = Math.max(this.#probedAt, this.#waitingSince ?? 0)
+      const isDead = isWaiting ? now - waitedSince >= probeAfterMs : now >= this.#deadAt
       if (isDead) this.#lose('no answer to a ping')
     } else if (isWaiting && now - (this.#silentSince ?? this.#receivedAt) >= probeAfterMs) this.probe()
     else this.#keepAlive(now)

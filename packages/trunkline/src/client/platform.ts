@@ -29,7 +29,15 @@ export type WebSocketConstructor = new (url: string, protocol: string) => WebSoc
 
 export function webPlatform(given: WebSocketConstructor | undefined): Platform {
   return {
-    connect: (url, protocol, handlers) => connectWebSocket(given ?? findWebSocket(), url, protocol, handlers),
+    connect(url, protocol, handlers) {
+      const socket = new (given ?? findWebSocket())(url, protocol)
+      socket.onopen = () => handlers.open()
+      socket.onmessage = ({ data }) => (typeof data === 'string' ? handlers.text(data) : handlers.binary())
+      // Always followed by `close`; without a listener it is an exception in Node's `ws`.
+      socket.onerror = () => {}
+      socket.onclose = ({ code, reason }) => handlers.closed(code, reason)
+      return socket
+    },
     // As a method of anything else than the window, a browser refuses to run it.
     schedule: (flush) => queueMicrotask(flush),
     onWake: listenForWake,
@@ -39,21 +47,6 @@ export function webPlatform(given: WebSocketConstructor | undefined): Platform {
 function findWebSocket(): WebSocketConstructor {
   if (typeof WebSocket === 'function') return WebSocket
   throw new TypeError('There is no global WebSocket here; pass one as createClient({ WebSocket })')
-}
-
-function connectWebSocket(
-  Constructor: WebSocketConstructor,
-  url: string,
-  protocol: string,
-  handlers: SocketHandlers,
-): ClientSocket {
-  const socket = new Constructor(url, protocol)
-  socket.onopen = () => handlers.open()
-  socket.onmessage = ({ data }) => (typeof data === 'string' ? handlers.text(data) : handlers.binary())
-  // Always followed by `close`; without a listener it is an exception in Node's `ws`.
-  socket.onerror = () => {}
-  socket.onclose = ({ code, reason }) => handlers.closed(code, reason)
-  return socket
 }
 
 function listenForWake(wake: () => void, sleep: () => void): () => void {

@@ -1,6 +1,6 @@
 // Credentials on the live line: renewed before they expire, or when the app says so. Does not know what they are.
 import { maxTimerMs, unreference } from '../protocol/deadlines.ts'
-import { RpcError } from '../protocol/error.ts'
+import { notRun } from '../protocol/error.ts'
 import type { Authenticated } from '../protocol/messages.ts'
 import { type Deferred, makeDeferred } from './deferred.ts'
 
@@ -53,7 +53,7 @@ export class Renewal {
       if (this.#pending !== pending) return
       this.#later(againMs)
       const message = `params failed: ${(error as Error)?.message ?? error}`
-      this.#settle(({ reject }) => reject(new RpcError('CANCELLED', { message, delivery: 'not-run' })))
+      this.#settle(({ reject }) => reject(notRun('CANCELLED', message)))
     })
     return pending.promise
   }
@@ -62,7 +62,7 @@ export class Renewal {
     if (code !== undefined) {
       // A verdict stands: what has been refused is not sent again.
       if (code !== 'UNAUTHORIZED' && code !== 'FORBIDDEN') this.#later(againMs)
-      return this.#settle(({ reject }) => reject(new RpcError(code, { message, delivery: 'not-run' })))
+      return this.#settle(({ reject }) => reject(notRun(code, message)))
     }
     this.stand(expiresInMs)
     this.#settle(({ resolve }) => resolve())

@@ -4,20 +4,13 @@
 //   fresh ──first call or welcome──▶ attached ──socket lost──▶ detached ──welcome "resumed"──▶ attached …
 //     ▲                                  └───── discarded, or welcome "new" ─────┘
 //     └──────────────────────────────────────────────────┘  what was written waits for another
-import { type Frame, readCounts, readFrame, sequenceBroken } from '../protocol/decode.ts'
-import {
-  ACK,
-  type AdvertisedLimits,
-  encodeCancel,
-  encodeCredit,
-  type Hello,
-  type Welcome,
-} from '../protocol/messages.ts'
+import * as closeCode from '../protocol/close-code.ts'
+import { type Frame, FrameRefusal, readCounts, readFrame, refuse, sequenceBroken } from '../protocol/decode.ts'
+import { ACK, defaultLimits, encodeCancel, encodeCredit, type Hello, ITEM, type Welcome } from '../protocol/messages.ts'
 import { joinBatch, Outbox, type OutboxHost } from '../protocol/outbox.ts'
 import { type ClientCalls, readCall } from '../protocol/read-at-client.ts'
 import { Sequence } from '../protocol/sequence.ts'
 import type { ClientCall } from './call.ts'
-import { overCredit, stuck } from './closing.ts'
 import { maxFirstFlight } from './options.ts'
 
 /** The socket, as its session sees it. */
@@ -28,14 +21,18 @@ export interface SessionLine {
 export interface SessionHost {
   /** Runs `flush` when the current turn has said what it has to say. */
   schedule(flush: () => void): void
-  /** It takes calls now, or more of them. */
-  ready(): void
   /** Nothing that was written in it is open any more. */
   emptied(session: ClientSession): void
+}
+
+/** The client's calls, as a session sees them. */
+export interface SessionCalls {
+  /** It takes calls now, or more of them. */
+  writeWaiting(): void
   /** A server that goes has not run it. */
-  turnedAway(call: ClientCall): void
+  reopen(call: ClientCall): void
   /** These were written and are not settled; the session knows them no more. */
-  lost(calls: ClientCall[]): void
+  requeue(calls: ClientCall[]): void
 }
 
 /** Copies of frames that no server in its right mind leaves unacknowledged, in UTF-16 units: then the session can't be resumed, and that is all. */
@@ -52,11 +49,11 @@ export class ClientSession implements OutboxHost, ClientCalls {
   readonly streams = new Map<number, ClientCall>()
   /** Room left for calls: little before the first `welcome`, none without a socket, then as much as there is. */
   room = 0
-  /** Before `welcome` says otherwise: PROTOCOL.md section 3. */
-  limits: AdvertisedLimits = { messageBytes: 1_048_576, calls: 1_024, streams: 1_024, timeoutMs: 300_000 }
+  limits = defaultLimits
   /** Its server goes: new calls are written elsewhere. */
   isLeaving = false
   readonly #host: SessionHost
+  readonly #calls: SessionCalls
   readonly #outbox = new Outbox(this)
   readonly #resume: boolean
   /** The attempt with which it began. */
@@ -72,8 +69,9 @@ export class ClientSession implements OutboxHost, ClientCalls {
   #replayedAt: number | undefined
   #strikes = 0
 
-  constructor(host: SessionHost, { resume, mayFly }: { resume: boolean; mayFly: boolean }) {
+  constructor(host: SessionHost, calls: SessionCalls, { resume, mayFly }: { resume: boolean; mayFly: boolean }) {
     this.#host = host
+    this.#calls = calls
     this.#mayFly = mayFly
     this.#resume = this.sequence.keeps = resume
   }
@@ -96,11 +94,13 @@ export class ClientSession implements OutboxHost, ClientCalls {
   // ── Sockets ────────────────────────────────────────────────────────────────
 
   /** What `hello` says of it. From now on what is settled is told behind `welcome`. */
-  hello(attempt: number): Pick<Required<Hello>, 'attempt' | 'since' | 'received' | 'settled'> {
+  hello(attempt: number): Omit<Hello, 'session'> {
     this.#attempt = attempt
     this.#named = this.#settled
     this.#settled = new Set()
-    return { attempt, since: this.#since ?? attempt, received: this.sequence.received, settled: [...this.#named] }
+    const hello: Omit<Hello, 'session'> = { attempt, since: this.#since ?? attempt, received: this.sequence.received }
+    if (this.#named.size > 0) hello.settled = [...this.#named]
+    return hello
   }
 
   /** `hello` is written. Calls may follow at once where nobody can take them for something else. */
@@ -108,7 +108,7 @@ export class ClientSession implements OutboxHost, ClientCalls {
     if (!this.#mayFly || this.#since !== undefined) return
     this.#line = line
     this.room = maxFirstFlight
-    this.#host.ready()
+    this.#calls.writeWaiting()
   }
 
   welcomed(line: SessionLine, { session, received, features, limits }: Welcome): void {
@@ -123,9 +123,9 @@ export class ClientSession implements OutboxHost, ClientCalls {
     this.#named.clear()
     this.#mayFly = false
     this.limits = limits
-    this.room = Number.POSITIVE_INFINITY
+    this.room = Infinity
     if (!features.includes('resume')) sequence.forget()
-    this.#host.ready()
+    this.#calls.writeWaiting()
   }
 
   #replay(line: SessionLine, received: number): void {
@@ -135,7 +135,8 @@ export class ClientSession implements OutboxHost, ClientCalls {
     // Only the server can say what it had: frames that break each connection they are sent on are not sent for ever.
     const progress = received + sequence.received
     this.#strikes = progress === this.#replayedAt ? this.#strikes + 1 : 0
-    if (this.#strikes >= maxStrikes) throw stuck()
+    if (this.#strikes >= maxStrikes)
+      throw new FrameRefusal(closeCode.sequenceBroken, 'nothing came across with three connections in a row')
     this.#replayedAt = sequence.unacknowledged > 0 ? progress : undefined
     for (const copy of sequence.copies) line.write(copy)
     for (const id of this.#settled) this.#outbox.push(encodeCancel(id))
@@ -172,7 +173,7 @@ export class ClientSession implements OutboxHost, ClientCalls {
     const calls = [...this.written.values()]
     this.written.clear()
     this.streams.clear()
-    this.#host.lost(calls)
+    this.#calls.requeue(calls)
   }
 
   // ── For calls ──────────────────────────────────────────────────────────────
@@ -218,10 +219,10 @@ export class ClientSession implements OutboxHost, ClientCalls {
     const call = this.written.get(id)
     if (!call) return
     if (code !== 'SHUTTING_DOWN' || !this.isLeaving) return call.error(code, ...rest)
-    if (rest[1].delivery === 'not-run') return this.#host.turnedAway(call)
+    if (rest[1].delivery === 'not-run') return this.#calls.reopen(call)
     // It was written to another server before this one: that is still not known to have run.
     this.settled(call, false)
-    this.#host.lost([call])
+    this.#calls.requeue([call])
   }
 
   accept(id: number, stream: number, position: string | undefined): void {
@@ -231,12 +232,12 @@ export class ClientSession implements OutboxHost, ClientCalls {
     call.accept(stream, position)
     this.streams.set(stream, call)
     // It is no longer one of those that wait for an answer.
-    this.#host.ready()
+    this.#calls.writeWaiting()
   }
 
   item(stream: number, value: unknown, eventId: string | undefined, size: number, rich: unknown): void {
     const call = this.streams.get(stream)
-    if (call && !call.item(value, eventId, size, rich)) throw overCredit()
+    if (call && !call.item(value, eventId, size, rich)) throw refuse(ITEM, 'beyond the credit')
   }
 
   gap(stream: number, reason: string, position: string | undefined): void {

@@ -35,19 +35,14 @@ const comesNext: Readonly<Record<ConnectionState['status'], string>> = {
 /** The present state: changed here alone, and then announced. */
 export class Status {
   readonly #emitter: Emitter
-  #state: ConnectionState = Object.freeze({
-    status: 'idle',
-    attempt: 0,
-    nextAttemptAt: undefined,
-    reason: undefined,
-    code: undefined,
-  })
+  #state: ConnectionState
   /** What has happened to the last line, and its close code. */
   words = ''
   code: number | undefined
 
   constructor(emitter: Emitter) {
     this.#emitter = emitter
+    this.#state = this.#snapshot('idle', 0, undefined)
   }
 
   get state(): ConnectionState {
@@ -60,9 +55,13 @@ export class Status {
       this.words = ''
       this.code = undefined
     }
-    const reason = this.words ? this.words + comesNext[status] : undefined
-    this.#state = Object.freeze({ status, attempt, nextAttemptAt, reason, code: this.code })
+    this.#state = this.#snapshot(status, attempt, nextAttemptAt)
     this.#emitter.emit('change', this.#state)
+  }
+
+  #snapshot(status: ConnectionState['status'], attempt: number, nextAttemptAt: number | undefined): ConnectionState {
+    const reason = this.words ? this.words + comesNext[status] : undefined
+    return Object.freeze({ status, attempt, nextAttemptAt, reason, code: this.code })
   }
 }
 

@@ -1,45 +1,12 @@
 // Close codes and reasons. Does not know who closes; PROTOCOL.md section 11 says what each side does after.
+import { rateLimited, sequenceBroken } from './close-code.ts'
 
 export const subprotocol = 'trunkline.v1'
 
-export const closeCode = {
-  done: 1000,
-  goingAway: 1001,
-  unsupportedData: 1003,
-  abnormal: 1006,
-  tooLarge: 1009,
-  internalError: 1011,
-  serviceRestart: 1012,
-  tryAgainLater: 1013,
-  badMessage: 4000,
-  unauthenticated: 4001,
-  forbidden: 4003,
-  version: 4006,
-  replaced: 4011,
-  expired: 4101,
-  keepAliveTimeout: 4102,
-  rateLimited: 4103,
-  tooManyConnections: 4104,
-  noHello: 4108,
-  sequenceBroken: 4110,
-  leaving: 4201,
-  slowConsumer: 4202,
-} as const
+export { closeCode } from './close-code.ts'
 
 /** After these codes, whoever closed with them, a session is over: done, restarted, or with something wrong in it. */
-const ending = new Set<number>([
-  1000,
-  1001,
-  1002,
-  1003,
-  1007,
-  1008,
-  1009,
-  1011,
-  1012,
-  closeCode.rateLimited,
-  closeCode.sequenceBroken,
-])
+const ending = new Set<number>([1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011, 1012, rateLimited, sequenceBroken])
 
 /** False when nobody comes back for a session after a close with this code (PROTOCOL.md section 11). */
 export const keepsSession = (code: number): boolean => !ending.has(code) && !(code >= 4000 && code < 4100)

@@ -22,7 +22,7 @@ export const maxTimerMs = 2 ** 31 - 1
 export class Deadlines {
   readonly #open: () => Iterable<Expiring>
   #timer: ReturnType<typeof setTimeout> | undefined
-  #dueAt = Number.POSITIVE_INFINITY
+  #dueAt = Infinity
 
   constructor(open: () => Iterable<Expiring>) {
     this.#open = open
@@ -39,7 +39,7 @@ export class Deadlines {
   stop(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    this.#dueAt = Number.POSITIVE_INFINITY
+    this.#dueAt = Infinity
   }
 
   readonly #fire = (): void => {
@@ -52,7 +52,7 @@ export class Deadlines {
   readonly #sweep = (): void => {
     this.stop()
     const now = performance.now()
-    let next = Number.POSITIVE_INFINITY
+    let next = Infinity
     const due: Expiring[] = []
     for (const call of this.#open()) {
       // A timer may fire a fraction of a millisecond early.
@@ -60,7 +60,7 @@ export class Deadlines {
       else if (call.deadline < next) next = call.deadline
     }
     for (const call of due) call.expire()
-    if (next < Number.POSITIVE_INFINITY) this.watch(Math.max(next, now + coarsenessMs), now)
+    if (next < Infinity) this.watch(Math.max(next, now + coarsenessMs), now)
   }
 }
 

@@ -1,23 +1,5 @@
 // Reading frames, both ends: any text in, messages out one by one, or a typed refusal. Does not know what a message does.
-import {
-  ACCEPT,
-  ACK,
-  AUTHENTICATE,
-  AUTHENTICATED,
-  CANCEL,
-  CREDIT,
-  END,
-  ERROR,
-  GAP,
-  GOAWAY,
-  HELLO,
-  ITEM,
-  OPEN,
-  PING,
-  PONG,
-  RESULT,
-  WELCOME,
-} from './messages.ts'
+import { ACK, AUTHENTICATED, CANCEL, END, HELLO, OPEN, PING, WELCOME } from './messages.ts'
 
 /** A frame that breaks the protocol: close with `code`. The reason names the message and what was wrong with it. */
 export class FrameRefusal extends Error {
@@ -58,15 +40,15 @@ export function parseFrame(text: string): Frame {
   }
   if (!Array.isArray(frame) || frame.length === 0) throw new FrameRefusal(4000, 'a frame is a non-empty array')
   const messages = Array.isArray(frame[0]) ? frame : [frame]
-  if (isControl(messages[0][0])) return { messages, isCounted: false, isControl: true, ack: undefined }
+  const control = isControl(messages[0][0])
   let counted = false
   let ack: Message | undefined
   for (const message of messages) {
-    if (!Array.isArray(message)) break
+    if (control || !Array.isArray(message)) break
     if (isCounted(message[0])) counted = true
     else if (message[0] === ACK) ack = message
   }
-  return { messages, isCounted: counted, isControl: false, ack }
+  return { messages, isCounted: counted, isControl: control, ack }
 }
 
 /** Gives the message at `index` to `read`. @throws FrameRefusal when it breaks the protocol */
@@ -96,25 +78,11 @@ function isCounted(type: unknown): boolean {
   return (typeof type === 'number' && type >= OPEN && type <= END) || type === CANCEL
 }
 
-const names: Record<number, string> = {
-  [HELLO]: 'hello',
-  [WELCOME]: 'welcome',
-  [OPEN]: 'open',
-  [RESULT]: 'result',
-  [ERROR]: 'error',
-  [ACCEPT]: 'accept',
-  [ITEM]: 'item',
-  [GAP]: 'gap',
-  [END]: 'end',
-  [CREDIT]: 'credit',
-  [CANCEL]: 'cancel',
-  [ACK]: 'ack',
-  [PING]: 'ping',
-  [PONG]: 'pong',
-  [GOAWAY]: 'goaway',
-  [AUTHENTICATE]: 'authenticate',
-  [AUTHENTICATED]: 'authenticated',
-}
+/** By number. */
+const names =
+  'hello welcome open result error accept item gap end credit cancel ack ping pong goaway authenticate authenticated'.split(
+    ' ',
+  )
 
 /** A refusal of a message by its number: `open: the path is not a string`. */
 export function refuse(type: number, what: string): FrameRefusal {
@@ -137,11 +105,14 @@ export function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
-/** Gives both counts of an `ack`, `ping` or `pong`. */
-export function readCounts(type: number, message: Message): [received: number, sent: number] {
-  const [, received, sent] = message
-  if (isCount(received) && isCount(sent)) return [received, sent]
+export function readCount(type: number, value: unknown): number {
+  if (isCount(value)) return value
   throw refuse(type, 'a count is not a non-negative integer')
+}
+
+/** Gives both counts of an `ack`, `ping` or `pong`. */
+export function readCounts(type: number, [, received, sent]: Message): [received: number, sent: number] {
+  return [readCount(type, received), readCount(type, sent)]
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

@@ -142,7 +142,7 @@ class TravellingError extends Error {
   readonly delivery: Delivery
 
   constructor(code: string, options: RpcErrorOptions<unknown> = {}) {
-    super(options.message || code, 'cause' in options ? { cause: options.cause } : undefined)
+    super(options.message || code, options)
     this.code = code
     this.data = options.data
     this.delivery = options.delivery ?? 'ran'
@@ -165,3 +165,7 @@ Object.defineProperties(TravellingError.prototype, {
 
 /** `new RpcError(code, { message, data })`: throw it in a handler, middleware or `authenticate`. */
 export const RpcError = TravellingError as unknown as RpcErrorConstructor
+
+/** What a call ends with whose handler has certainly not run. */
+export const notRun = (code: string, message: string | undefined): RpcError =>
+  new RpcError(code, { message, delivery: 'not-run' })

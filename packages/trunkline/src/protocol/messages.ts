@@ -45,6 +45,14 @@ export interface AdvertisedLimits {
   timeoutMs: number
 }
 
+/** Until `welcome` says otherwise: PROTOCOL.md section 3. */
+export const defaultLimits: AdvertisedLimits = {
+  messageBytes: 1_048_576,
+  calls: 1_024,
+  streams: 1_024,
+  timeoutMs: 300_000,
+}
+
 export interface Welcome {
   connection: string
   session: 'new' | 'resumed'
@@ -94,18 +102,17 @@ export const encodeHello = (hello: Hello): string => JSON.stringify([HELLO, hell
 
 export const encodeWelcome = (welcome: Welcome): string => JSON.stringify([WELCOME, welcome])
 
+const absentValue: Payload = { json: 'null', rich: '[["undefined"]]' }
+
 export function encodeOpen(id: number, path: string, input: Payload, options: OpenOptions | undefined): string {
-  let text = `[2,${id},${JSON.stringify(path)}`
-  if (input.rich) text += `,${input.json},${options ? JSON.stringify(options) : 'null'},${input.rich}`
-  else if (options) text += `,${input.json},${JSON.stringify(options)}`
-  else text += `,${input.json}`
-  return `${text}]`
+  const head = `[2,${id},${JSON.stringify(path)},${input.json}`
+  if (input.rich) return `${head},${JSON.stringify(options ?? null)},${input.rich}]`
+  return options ? `${head},${JSON.stringify(options)}]` : `${head}]`
 }
 
 /** An `open` without an input: the place is left out where nothing follows it. */
 export function encodeBareOpen(id: number, path: string, options: OpenOptions | undefined): string {
-  const head = `[2,${id},${JSON.stringify(path)}`
-  return options ? `${head},null,${JSON.stringify(options)},[["undefined"]]]` : `${head}]`
+  return options ? encodeOpen(id, path, absentValue, options) : `[2,${id},${JSON.stringify(path)}]`
 }
 
 export function encodeResult(id: number, value: Payload | undefined): string {
@@ -135,8 +142,6 @@ export function encodeError(id: number, failure: Failure, stream: boolean): stri
 export function encodeAccept(id: number, stream: number, position: string | undefined): string {
   return position === undefined ? `[5,${id},${stream}]` : `[5,${id},${stream},${JSON.stringify(position)}]`
 }
-
-const absentValue: Payload = { json: 'null', rich: '[["undefined"]]' }
 
 /** What an item costs in bytes, or 0 for the nominal cost. */
 export function sizeOf(value: Payload | undefined): number {

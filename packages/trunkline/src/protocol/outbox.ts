@@ -68,10 +68,7 @@ export class Outbox {
     const streams = this.#streams
     if (calls.length === 0 && streams.length === 0) return
     const counted = this.#counted
-    this.#calls = []
-    this.#streams = []
-    this.#size = 0
-    this.#counted = false
+    this.clear()
     // Alone, streams' messages are the same for many connections: nothing of one's own is put among them.
     if (calls.length === 0) return this.#host.write(this.#host.joinStreams(streams), counted)
     const rider = this.#host.rider(counted)

@@ -1,5 +1,5 @@
 // Reads what a server may send: shapes are checked here, once. Does not know what the client does about a message.
-import { isCount, isRecord, type Message, readCounts, refuse, refuseType } from './decode.ts'
+import { isCount, isRecord, type Message, readCount, readCounts, refuse, refuseType } from './decode.ts'
 import type { Delivery } from './error.ts'
 import {
   ACCEPT,
@@ -7,6 +7,7 @@ import {
   AUTHENTICATED,
   type Authenticated,
   CREDIT,
+  defaultLimits,
   END,
   ERROR,
   type ErrorDetails,
@@ -99,56 +100,48 @@ function readItem(message: Message, receiver: ClientCalls): void {
 
 function readError(message: Message, receiver: ClientCalls): void {
   const [, id, code, text, details, rich] = message
-  if (typeof code !== 'string' || typeof text !== 'string') throw refuse(ERROR, 'code and message are not strings')
-  const fields = readRecord(ERROR, details)
-  const { delivery = 'ran', stream = false, data } = fields
+  const { delivery = 'ran', stream = false, data } = readRecord(ERROR, details)
   if (!isDelivery(delivery) || typeof stream !== 'boolean') throw refuse(ERROR, 'delivery or stream is none')
-  receiver.error(readId(ERROR, id), code, text, { delivery, stream }, data, rich)
+  receiver.error(readId(ERROR, id), readString(ERROR, code), readString(ERROR, text), { delivery, stream }, data, rich)
 }
 
 const isDelivery = (value: unknown): value is Delivery => value === 'ran' || value === 'not-run' || value === 'unknown'
 
 function readWelcome(value: unknown): Welcome {
-  if (!isRecord(value)) throw refuse(WELCOME, 'its fields are not an object')
-  const { connection, session, received, server, features, keepAlive, limits, spreadMs, principal, expiresInMs } = value
-  if (typeof connection !== 'string' || (session !== 'new' && session !== 'resumed')) {
-    throw refuse(WELCOME, 'connection or session is missing')
-  }
-  const times = readRecord(WELCOME, keepAlive)
-  const most = readRecord(WELCOME, limits)
+  const fields = readRecord(WELCOME, value)
+  const { connection, session, server, features, keepAlive, limits, principal, expiresInMs } = fields
+  if (session !== 'new' && session !== 'resumed') throw refuse(WELCOME, 'session is neither new nor resumed')
   return {
-    connection,
+    connection: readString(WELCOME, connection),
     session,
-    received: count(received, 0),
+    ...readNumbers(fields, { received: 0, spreadMs: 0 }),
     server: readText(WELCOME, server) ?? '',
     features: readNames(features),
-    keepAlive: { intervalMs: count(times.intervalMs, 25_000), timeoutMs: count(times.timeoutMs, 10_000) },
-    limits: {
-      messageBytes: count(most.messageBytes, 1_048_576),
-      calls: count(most.calls, 1_024),
-      streams: count(most.streams, 1_024),
-      timeoutMs: count(most.timeoutMs, 300_000),
-    },
-    spreadMs: count(spreadMs, 0),
+    keepAlive: readNumbers(keepAlive, { intervalMs: 25_000, timeoutMs: 10_000 }),
+    limits: readNumbers(limits, defaultLimits),
     principal: readText(WELCOME, principal),
     expiresInMs: readLife(WELCOME, expiresInMs),
   }
 }
 
-function count(value: unknown, absent: number): number {
-  return value === undefined || value === null ? absent : readCount(WELCOME, value)
+/** What `welcome` says of each of `defaults`. */
+function readNumbers<Numbers extends Record<keyof Numbers, number>>(value: unknown, defaults: Numbers): Numbers {
+  const said = readRecord(WELCOME, value)
+  const numbers: Record<string, number> = {}
+  for (const name in defaults) numbers[name] = readCount(WELCOME, said[name] ?? defaults[name])
+  // It has the keys of `defaults`.
+  return numbers as Numbers
 }
 
 const readLife = (type: number, value: unknown): number | undefined =>
   value === undefined ? undefined : readCount(type, value)
 
 function readId(type: number, id: unknown): number {
-  if (typeof id === 'number' && Number.isSafeInteger(id) && id > 0) return id
+  if (isCount(id) && id > 0) return id
   throw refuse(type, 'an id is not a positive integer')
 }
 
-function readNames(value: unknown): readonly string[] {
-  if (value === undefined) return []
+function readNames(value: unknown = []): readonly string[] {
   if (Array.isArray(value) && value.every((name) => typeof name === 'string')) return value
   throw refuse(WELCOME, 'features is not an array of strings')
 }
@@ -160,13 +153,11 @@ function readRecord(type: number, value: unknown): Record<string, unknown> {
   throw refuse(type, 'its fields are not an object')
 }
 
-function readCount(type: number, value: unknown): number {
-  if (isCount(value)) return value
-  throw refuse(type, 'a count is not a non-negative integer')
+function readText(type: number, value: unknown): string | undefined {
+  return value === undefined || value === null ? undefined : readString(type, value)
 }
 
-function readText(type: number, value: unknown): string | undefined {
-  if (value === undefined || value === null) return undefined
+function readString(type: number, value: unknown): string {
   if (typeof value === 'string') return value
-  throw refuse(type, 'an id or position is not a string')
+  throw refuse(type, 'a text is not a string')
 }

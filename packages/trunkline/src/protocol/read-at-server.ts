@@ -1,5 +1,5 @@
 // Reads what a client may send: shapes are checked here, once. Does not know what the server does about a message.
-import { isCount, isRecord, type Message, readCounts, refuse, refuseType } from './decode.ts'
+import { isCount, isRecord, type Message, readCount, readCounts, refuse, refuseType } from './decode.ts'
 import {
   ACK,
   AUTHENTICATE,
@@ -159,11 +159,6 @@ function readIds(value: unknown): number[] {
 function readId(type: number, id: unknown): number {
   if (typeof id === 'number' && Number.isSafeInteger(id) && id > 0 && id % 2 === 1) return id
   throw refuse(type, 'the id is not a positive odd integer')
-}
-
-function readCount(type: number, value: unknown): number {
-  if (isCount(value)) return value
-  throw refuse(type, 'a count is not a non-negative integer')
 }
 
 function readTimeout(type: number, value: unknown): number {

@@ -78,13 +78,13 @@ function toPlain(value: unknown, path: Key[], entries: Entry[]): unknown {
     case 'object':
       return value === null ? null : objectToPlain(value, path, entries)
     default:
-      throw new TypeError(`${at(path)}a ${typeof value} can't be sent`)
+      throw unsendable(path, `a ${typeof value} can't be sent`)
   }
 }
 
 function objectToPlain(value: object, path: Key[], entries: Entry[]): unknown {
   if (path.length > maxDepth)
-    throw new TypeError(`${at(path.slice(0, 8))}contains a cycle, or is nested deeper than ${maxDepth}`)
+    throw unsendable(path.slice(0, 8), `contains a cycle, or is nested deeper than ${maxDepth}`)
   const prototype = Object.getPrototypeOf(value)
   if (prototype === Array.prototype) return arrayToPlain(value as unknown[], path, entries)
   if (prototype === Object.prototype || prototype === null)
@@ -93,17 +93,12 @@ function objectToPlain(value: object, path: Key[], entries: Entry[]): unknown {
     const time = value.getTime()
     return mark('date', Number.isNaN(time) ? null : time, path, entries)
   }
-  if (value instanceof Map) {
-    const pairs = arrayToPlain([...value], path, entries)
-    return mark('map', pairs, path, entries)
-  }
-  if (value instanceof Set) {
-    const members = arrayToPlain([...value], path, entries)
-    return mark('set', members, path, entries)
-  }
+  if (value instanceof Map) return mark('map', arrayToPlain([...value], path, entries), path, entries)
+  if (value instanceof Set) return mark('set', arrayToPlain([...value], path, entries), path, entries)
   if (value instanceof URL) return mark('url', value.href, path, entries)
-  throw new TypeError(
-    `${at(path)}an instance of ${prototype.constructor?.name || 'a class'} can't be sent; send plain data, or one of Date, Map, Set, URL`,
+  throw unsendable(
+    path,
+    `an instance of ${prototype.constructor?.name || 'a class'} can't be sent; send plain data, or one of Date, Map, Set, URL`,
   )
 }
 
@@ -131,8 +126,7 @@ function recordToPlain(value: Record<string, unknown>, path: Key[], entries: Ent
     const after = toPlain(before, path, entries)
     path.pop()
     if (after === before) continue
-    if (refusedKeys.has(key))
-      throw new TypeError(`${at([...path, key])}a ${kindOf(before)} can't be sent under this key`)
+    if (refusedKeys.has(key)) throw unsendable([...path, key], `a ${kindOf(before)} can't be sent under this key`)
     copy ??= { ...value }
     copy[key] = after
   }
@@ -142,12 +136,12 @@ function recordToPlain(value: Record<string, unknown>, path: Key[], entries: Ent
 function plainBigint(value: bigint, path: Key[], entries: Entry[]): unknown {
   const digits = value.toString()
   if (digits.length > maxBigintDigits + Number(value < 0n))
-    throw new TypeError(`${at(path)}a bigint may have ${maxBigintDigits} digits`)
+    throw unsendable(path, `a bigint may have ${maxBigintDigits} digits`)
   return mark('bigint', digits, path, entries)
 }
 
 function mark(tag: string, plain: unknown, path: readonly Key[], entries: Entry[]): unknown {
-  if (path.some((key) => refusedKeys.has(key))) throw new TypeError(`${at(path)}a ${tag} can't be sent under this key`)
+  if (path.some((key) => refusedKeys.has(key))) throw unsendable(path, `a ${tag} can't be sent under this key`)
   entries.push([tag, ...path])
   return plain
 }
@@ -155,7 +149,8 @@ function mark(tag: string, plain: unknown, path: readonly Key[], entries: Entry[
 const kindOf = (value: unknown): string =>
   typeof value === 'object' ? (value?.constructor?.name ?? 'value') : typeof value
 
-const at = (path: readonly Key[]): string => (path.length ? `${path.join('.')}: ` : '')
+const unsendable = (path: readonly Key[], what: string): TypeError =>
+  new TypeError(path.length ? `${path.join('.')}: ${what}` : what)
 
 /**
  * Puts the rich values of a `rich` list into a payload fresh from JSON.parse, which it changes in place.
@@ -196,28 +191,13 @@ function checkStep(parent: unknown, step: unknown): Key {
 }
 
 function fromPlain(tag: string, plain: unknown): unknown {
-  switch (tag) {
-    case 'undefined':
-      if (plain === null) return undefined
-      break
-    case 'number':
-      if (plain === 'NaN' || plain === 'Infinity' || plain === '-Infinity') return Number(plain)
-      break
-    case 'bigint':
-      if (typeof plain === 'string' && bigintForm.test(plain)) return BigInt(plain)
-      break
-    case 'date':
-      if (typeof plain === 'number' || plain === null) return new Date(plain ?? Number.NaN)
-      break
-    case 'url':
-      if (typeof plain === 'string') return new URL(plain)
-      break
-    case 'map':
-      if (Array.isArray(plain) && plain.every((pair) => Array.isArray(pair) && pair.length === 2)) return new Map(plain)
-      break
-    case 'set':
-      if (Array.isArray(plain)) return new Set(plain)
-      break
-  }
+  const list = Array.isArray(plain) ? plain : undefined
+  if (tag === 'undefined' && plain === null) return undefined
+  if (tag === 'number' && (plain === 'NaN' || plain === 'Infinity' || plain === '-Infinity')) return Number(plain)
+  if (tag === 'bigint' && typeof plain === 'string' && bigintForm.test(plain)) return BigInt(plain)
+  if (tag === 'date' && (typeof plain === 'number' || plain === null)) return new Date(plain ?? Number.NaN)
+  if (tag === 'url' && typeof plain === 'string') return new URL(plain)
+  if (tag === 'map' && list?.every((pair) => Array.isArray(pair) && pair.length === 2)) return new Map(list)
+  if (tag === 'set' && list) return new Set(list)
   throw new TypeError(`rich has a "${tag.slice(0, 32)}" where none can be`)
 }

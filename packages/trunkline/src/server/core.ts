@@ -16,6 +16,7 @@ import { Idempotency } from './idempotency.ts'
 import { compileApp, type Operation } from './operation.ts'
 import type { CloseOptions, DisconnectOptions, ServerSettings } from './options.ts'
 import { randomId } from './random-id.ts'
+import { TokenBucket } from './rate-limit.ts'
 import { Revocations } from './revocations.ts'
 import type { ServerSession } from './session.ts'
 import { Sessions } from './sessions.ts'
@@ -57,6 +58,7 @@ export class ServerCore {
   readonly idempotency: Idempotency
   readonly #connections = new Connections()
   readonly #revocations: Revocations
+  readonly #connects: TokenBucket
   #resumes = 0
   #replayed = 0
   #gaps = 0
@@ -72,6 +74,11 @@ export class ServerCore {
     this.sessions = new Sessions(settings.resume)
     this.idempotency = new Idempotency(settings.resultStore, (error) => this.report(error))
     this.#revocations = new Revocations(settings.authTimeoutMs)
+    const { connectsPerSecond } = settings.limits
+    this.#connects = new TokenBucket(
+      { perSecond: connectsPerSecond, burst: Math.ceil(connectsPerSecond / 4) },
+      performance.now(),
+    )
     this.#heartbeat = new Heartbeat(settings.keepAlive, () => this.#connections)
   }
 
@@ -90,6 +97,10 @@ export class ServerCore {
   /** How far the clients there are spread their return. */
   get spreadMs(): number {
     return this.#connections.size * spreadPerConnectionMs
+  }
+
+  mayConnect(): boolean {
+    return this.#connects.take(1, performance.now()) === 0
   }
 
   isCrowded(remoteAddress: string | undefined): boolean {

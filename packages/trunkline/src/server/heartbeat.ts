@@ -75,16 +75,17 @@ export class Heartbeat {
   /** True when a ping has gone unanswered for too long. */
   #look(connection: Beating, now: number, stalled: boolean): boolean {
     const watch = this.#watch(connection, now)
-    this.#checkStuck(connection, watch, now)
+    this.#checkStuck(connection, watch, now, stalled)
     if (!connection.isOpen) return false
     if (connection.isExpired) {
       connection.close(closeCode.expired, 'the credentials have expired')
       return false
     }
     if (watch.pingedAt !== undefined && connection.lastReceivedAt >= watch.pingedAt) watch.pingedAt = undefined
-    if (watch.pingedAt !== undefined && !stalled) return now - watch.pingedAt > this.#timeoutMs
+    if (watch.pingedAt !== undefined && !stalled) return now - watch.pingedAt >= this.#timeoutMs
     const quiet = Math.min(connection.lastReceivedAt, connection.lastSentAt)
-    if (watch.pingedAt === undefined && now - quiet < this.#intervalMs) return false
+    // A look too early rather than too late.
+    if (watch.pingedAt === undefined && now - quiet < this.#intervalMs - this.#periodMs) return false
     watch.pingedAt = now
     connection.sendPing()
     return false
@@ -100,9 +101,10 @@ export class Heartbeat {
     }
   }
 
-  #checkStuck(connection: Beating, watch: Watch, now: number): void {
+  #checkStuck(connection: Beating, watch: Watch, now: number, stalled: boolean): void {
     const buffered = connection.bufferedAmount
-    if (buffered === 0 || buffered < watch.buffered) watch.stuckSince = now
+    // While this end slept nobody wrote for it.
+    if (stalled || buffered === 0 || buffered < watch.buffered) watch.stuckSince = now
     watch.buffered = buffered
     if (now - watch.stuckSince <= stuckMs) return
     connection.close(closeCode.slowConsumer, 'takes no bytes')

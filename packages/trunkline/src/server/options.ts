@@ -52,6 +52,8 @@ export interface LimitOptions {
   streams?: number
   /** Connections of this server; more get 503 before the upgrade. @default 20_000, what 400 MB hold */
   connections?: number
+  /** New connections a second, a quarter of them at once; more get 503 before the upgrade and come back. @default 1_000, what a server takes in beside its work after all have lost it */
+  connectsPerSecond?: number
   /** Connections of one principal; one more is closed with 4104. @default 20_000, or what `connections` says: a principal may be shared by many guests */
   connectionsPerPrincipal?: number
   /** Connections of one address that have not authenticated yet; more get 429 before the upgrade. @default 64, a large office behind one address after a restart */
@@ -187,6 +189,7 @@ function resolveLimits(limits: LimitOptions): ServerSettings['limits'] {
     calls: 1_024,
     streams: 1_024,
     connections,
+    connectsPerSecond: 1_000,
     connectionsPerPrincipal: connections,
     unauthenticatedPerAddress: 64,
     unauthenticatedBytes: 64 * 1024,

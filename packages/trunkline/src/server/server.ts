@@ -13,6 +13,8 @@ export interface Server<Context = unknown> {
   readonly connections: Iterable<Connection>
   /** True when one more connection would be too many, or the server is closing: answer the upgrade with 503. */
   readonly isFull: boolean
+  /** False when there were too many new connections lately: answer the upgrade with 503. Each call counts as one. */
+  mayConnect(): boolean
   /** True when an address has too many connections that have not authenticated: answer the upgrade with 429. */
   isCrowded(remoteAddress: string | undefined): boolean
   /** The server's `limits.messageBytes`. */

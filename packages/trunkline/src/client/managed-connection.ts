@@ -1,0 +1,322 @@
+// The way to the server: connects when there is a reason, comes back, and ends. Knows lines and calls; does not read messages.
+//
+//   idle ─▶ connecting ─▶ open ─▶ waiting ─▶ connecting …      closed ◀─ close(), or a refusal that is final
+import * as closeCode from '../protocol/close-code.ts'
+import { notRun, type RpcError } from '../protocol/error.ts'
+import type { Authenticated, Hello, Welcome } from '../protocol/messages.ts'
+import { Backoff } from './backoff.ts'
+import type { Calls } from './calls.ts'
+import { closingOf, finalError, isRefusal } from './closing.ts'
+import type { ClientConnection, ClientStats } from './connection.ts'
+import { ask, Credentials } from './credentials.ts'
+import { type Deferred, makeDeferred } from './deferred.ts'
+import { Leaving } from './leaving.ts'
+import { Line, type LineHost } from './line.ts'
+import { type ClientOptions, toUrl } from './options.ts'
+import type { Platform } from './platform.ts'
+import { Renewal, type RenewalHost } from './renewal.ts'
+import { ClientSession, type SessionHost } from './session.ts'
+import { type ConnectionState, type Emitter, Status } from './state.ts'
+
+/** How long the other end may take to answer a close frame, in ms. */
+const closeTimeoutMs = 5_000
+
+export class ManagedConnection implements ClientConnection, LineHost, RenewalHost, SessionHost {
+  readonly #platform: Platform
+  readonly #options: ClientOptions
+  readonly #timeoutMs: number
+  readonly #emitter: Emitter
+  readonly #backoff: Backoff
+  readonly #calls: Calls
+  readonly #renewal = new Renewal(this)
+  readonly #status: Status
+  readonly #credentials: Credentials
+  #line: Line | undefined
+  /** What new calls are written in. */
+  #session: ClientSession
+  /** Sockets to servers that go, where what was begun is finished. */
+  readonly #leaving: Leaving
+  #resumes = 0
+  /** Sockets of this client so far; a number of an attempt that is over fences it off. */
+  #attempt = 0
+  #spreadMs = 0
+  #retry: ReturnType<typeof setTimeout> | undefined
+  #undoWake: (() => void) | undefined
+  /** What new calls get while the connection is closed. */
+  refusal: RpcError | undefined
+  #opening: Deferred | undefined
+  #closing: Promise<void> | undefined
+  /** 128 random bits: kept for life. */
+  readonly #name = randomName()
+  #whenClosed: (() => void) | undefined
+  #broken = 0
+
+  constructor(platform: Platform, options: ClientOptions, usualMs: number, calls: Calls, emitter: Emitter) {
+    this.#platform = platform
+    this.#options = options
+    this.#timeoutMs = usualMs
+    this.#backoff = new Backoff(options.reconnect)
+    this.#calls = calls
+    this.#emitter = emitter
+    this.#status = new Status(emitter)
+    this.#credentials = new Credentials(options)
+    this.#leaving = new Leaving(calls)
+    this.#session = this.#newSession(true)
+  }
+
+  // ── Connection ─────────────────────────────────────────────────────────────
+
+  get state(): ConnectionState {
+    return this.#status.state
+  }
+
+  on: ClientConnection['on'] = (name, listener) => this.#emitter.on(name, listener)
+
+  readonly subscribe = (listener: () => void): (() => void) => this.#emitter.on('change', () => listener())
+
+  readonly getSnapshot = (): ConnectionState => this.#status.state
+
+  stats(): ClientStats {
+    return {
+      ...this.#calls.stats(),
+      resumes: this.#resumes,
+      replayBytes: this.#session.sequence.length,
+      roundTripMs: this.#line?.roundTripMs,
+    }
+  }
+
+  connect(): Promise<void> {
+    if (this.state.status === 'open') return Promise.resolve()
+    this.refusal = undefined
+    const promise = this.#whenOpen()
+    if (this.state.status === 'connecting') return promise
+    clearTimeout(this.#retry)
+    this.#undoWake ??= this.#platform.onWake(
+      () => this.#wake(),
+      () => this.#sleep(),
+    )
+    this.#try()
+    return promise
+  }
+
+  #whenOpen(): Promise<void> {
+    this.#opening ??= makeDeferred()
+    return this.#opening.promise
+  }
+
+  authenticate(): Promise<void> {
+    if (this.state.status !== 'open') {
+      // An attempt with the params of before is worth nothing; what it has written goes out again.
+      if (this.state.status === 'connecting') this.#try()
+      return this.connect()
+    }
+    this.#calls.isHeld = true
+    const renewed = this.#renewal.start()
+    renewed.then(this.#release, this.#release)
+    return renewed
+  }
+
+  close(): Promise<void> {
+    if (this.state.status !== 'closed') this.#closing = this.#close()
+    return this.#closing ?? Promise.resolve()
+  }
+
+  async #close(): Promise<void> {
+    const line = this.#line
+    this.#status.code = undefined
+    const closed = new Promise<void>((resolve) => {
+      this.#whenClosed = resolve
+    })
+    this.#finish(
+      notRun('CANCELLED', 'The connection was closed by this client; connect() opens it again'),
+      'closed by this client',
+    )
+    if (!line) return
+    line.close(closeCode.done, '')
+    const timer = setTimeout(() => this.#whenClosed?.(), closeTimeoutMs)
+    await closed
+    clearTimeout(timer)
+    line.leave()
+  }
+
+  #wake(): void {
+    if (this.state.status === 'waiting') this.connect()
+    else this.#line?.probe()
+  }
+
+  /** The page is put away, and may come back as it is. */
+  #sleep(): void {
+    const line = this.#line
+    if (!line) return
+    line.leave()
+    this.closed(line, closeCode.leaving, 'the page was put away', true)
+    clearTimeout(this.#retry)
+  }
+
+  async #try(): Promise<void> {
+    const attempt = ++this.#attempt
+    // A line that is still closing has nothing to say about the new one.
+    this.#line?.leave()
+    if (this.#line?.session === this.#session) this.#session.detach()
+    this.#line = undefined
+    this.#whenClosed?.()
+    this.#status.change('connecting', this.#backoff.attempt)
+    try {
+      const [url, params] = await Promise.all([ask(this.#options.url), this.#credentials.ask()])
+      if (attempt !== this.#attempt) return
+      if (!this.#credentials.use(params)) return this.#refused(this.#status.words)
+      this.#line = new Line(this, this.#platform, toUrl(url), this.#session)
+    } catch (error) {
+      if (attempt === this.#attempt)
+        this.#later(`could not connect: ${(error as Error)?.message ?? error}`, this.#backoff.next())
+    }
+  }
+
+  // ── Credentials ────────────────────────────────────────────────────────────
+
+  get isRenewable(): boolean {
+    return this.#credentials.isRenewable
+  }
+
+  async sendParams(): Promise<boolean> {
+    const line = this.#line
+    const params = await this.#credentials.ask()
+    if (line !== this.#line) return false
+    line?.authenticate(params)
+    return true
+  }
+
+  authenticated(line: Line, answer: Authenticated): void {
+    if (line === this.#line) this.#renewal.answered(answer)
+  }
+
+  readonly #release = (): void => {
+    if (this.#renewal.isPending) return
+    this.#calls.isHeld = false
+    this.#calls.writeWaiting()
+  }
+
+  // ── Lines ──────────────────────────────────────────────────────────────────
+
+  hello({ session }: Line): Hello {
+    return {
+      session: this.#name,
+      ...session.hello(this.#attempt),
+      params: this.#credentials.params,
+      timeoutMs: this.#timeoutMs,
+      features: session.sequence.keeps ? ['resume'] : [],
+    }
+  }
+
+  welcomed(line: Line, welcome: Welcome): void {
+    if (this.#credentials.stand(welcome.principal))
+      this.#calls.failAll('UNAUTHORIZED', 'This client is somebody else now')
+    this.#spreadMs = welcome.spreadMs
+    this.#status.change('open')
+    // A listener may have closed it.
+    if (this.state.status !== 'open') return
+    this.#opening?.resolve()
+    this.#opening = undefined
+    line.session.welcomed(line, welcome)
+    if (welcome.session === 'resumed') this.#resumes++
+    this.#backoff.opened(line.session.count)
+    this.#leaving.move()
+    this.#renewal.stand(welcome.expiresInMs)
+  }
+
+  closed(line: Line, code: number, reason: string, isLost: boolean): void {
+    const { session } = line
+    if (this.#leaving.closed(line)) return
+    this.#line = undefined
+    this.#whenClosed?.()
+    if (this.state.status === 'closed') return
+    const wasOpen = line.welcomeMessage !== undefined
+    if (!wasOpen && !isLost && isRefusal(code)) session.refused(line)
+    const { kind, words } = closingOf(code, reason, isLost)
+    const { count } = session
+    session.detach()
+    if (kind === 'broken' || code === closeCode.sequenceBroken) session.discard()
+    // A server that restarts in order is no failure of the line.
+    if (wasOpen && (code === closeCode.serviceRestart || this.#backoff.wasWorthIt(count)))
+      this.#backoff.attempt = this.#broken = 0
+    this.#status.code = code
+    this.#broken = kind === 'broken' ? this.#broken + 1 : 0
+    if (kind === 'final' || this.#broken >= 3) return this.#finish(finalError(code, words), words)
+    if (code === closeCode.unauthenticated && !this.#credentials.refuse()) return this.#refused(words)
+    const delayMs = this.#backoff.next()
+    if (kind === 'spread' && wasOpen) this.#later(words, Math.max(delayMs, Math.random() * this.#spreadMs))
+    else this.#later(words, delayMs)
+  }
+
+  /** What was begun is finished there; new calls go elsewhere, and streams follow once there is an elsewhere. */
+  goaway(line: Line, drainMs: number, reason: string, spreadMs = this.#spreadMs): void {
+    this.#spreadMs = spreadMs
+    this.#emitter.emit('goaway', { drainMs, reason })
+    if (line !== this.#line) return
+    this.#line = undefined
+    this.#session = this.#newSession(false)
+    this.#status.code = closeCode.leaving
+    this.#later(closingOf(closeCode.leaving, '', false).words, Math.random() * spreadMs)
+    this.#leaving.add(line)
+  }
+
+  // ── Sessions ───────────────────────────────────────────────────────────────
+
+  #newSession(mayFly: boolean): ClientSession {
+    const session = new ClientSession(this, this.#calls, { resume: this.#options.resume !== false, mayFly })
+    this.#calls.use(session)
+    return session
+  }
+
+  schedule(flush: () => void): void {
+    this.#platform.schedule(flush)
+  }
+
+  emptied(session: ClientSession): void {
+    this.#leaving.emptied(session)
+  }
+
+  /** Refused credentials, and no others to be had. */
+  #refused(words: string): void {
+    this.#finish(finalError(closeCode.unauthenticated, words), words)
+  }
+
+  // ── State ──────────────────────────────────────────────────────────────────
+
+  #later(reason: string, delayMs: number): void {
+    this.#retry = setTimeout(() => this.#try(), delayMs)
+    this.#status.words = reason
+    this.#status.change('waiting', this.#backoff.attempt, Date.now() + delayMs)
+    this.#renewal.stop(() => this.#whenOpen())
+  }
+
+  /** Ends everything; nothing is tried until `connect()`. */
+  #finish(error: RpcError, reason: string): void {
+    this.#status.words = reason
+    this.#attempt++
+    clearTimeout(this.#retry)
+    this.#undoWake?.()
+    this.#undoWake = undefined
+    this.refusal = error
+    this.#credentials.reset()
+    this.#broken = 0
+    this.#backoff.attempt = 0
+    const opening = this.#opening
+    this.#opening = undefined
+    this.#status.change('closed')
+    opening?.reject(error)
+    this.#renewal.stop(() => Promise.reject(error))
+    this.#calls.failAll(error.code, error.message)
+    this.#calls.leave(this.#session)
+    this.#session = this.#newSession(true)
+  }
+}
+
+/** 128 random bits, base64url: the session's name can't be guessed. */
+function randomName(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16))
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .slice(0, 22)
+}
