@@ -1,4 +1,4 @@
-import { query, router, type as unchecked } from 'trunkline'
+import { query, router, subscription, type as unchecked } from 'trunkline'
 import { implement } from 'trunkline/server'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
@@ -87,6 +87,22 @@ describe('a backlog', () => {
     expect(turns).toEqual([])
   })
 
+  it('gives one turn to long frames of one piece, however long it takes to read them', () => {
+    const { backlog, done } = make()
+    for (const message of range(8)) {
+      now += 0.6
+      backlog.take(frameOf(message), 250_000, now)
+    }
+    expect(done).toEqual([0])
+    nextTurn()
+    expect(done).toEqual([0, 1])
+    finish()
+    expect(done).toEqual(range(8))
+    now += 0.6
+    backlog.take(frameOf('later'), 250_000, now)
+    expect(done.at(-1)).toBe('later')
+  })
+
   it('keeps a frame behind those that wait', () => {
     const { backlog, done } = make()
     backlog.take(frameOf(...range(40)), 40, now)
@@ -97,9 +113,9 @@ describe('a backlog', () => {
     expect(done).toEqual([...range(40), 'last'])
   })
 
-  it('holds the socket above 256 KiB of waiting text and lets it go at half of that', () => {
+  it('holds the socket above 64 KiB of waiting text and lets it go at half of that', () => {
     const { backlog, held } = make()
-    for (const _ of range(20)) backlog.take(frameOf(...range(16)), 20_000, now)
+    for (const _ of range(20)) backlog.take(frameOf(...range(16)), 5_000, now)
     expect(held).toEqual([true])
     const lengths = [turns.length]
     while (held.length < 2 && turns.length > 0) {
@@ -112,9 +128,9 @@ describe('a backlog', () => {
     expect(held).toEqual([true, false])
   })
 
-  it('does not hold the socket for one frame of 256 KiB', () => {
+  it('does not hold the socket for one frame of 64 KiB', () => {
     const { backlog, held } = make()
-    backlog.take(frameOf(...range(100)), 256 * 1024, now)
+    backlog.take(frameOf(...range(100)), 64 * 1024, now)
     finish()
     expect(held).toEqual([])
   })
@@ -226,7 +242,7 @@ describe('a connection with 1 024 calls of a millisecond each', () => {
     expect(hog.closed).toEqual([])
   })
 
-  it('is not read while more than 256 KiB of them wait', () => {
+  it('is not read while more than 64 KiB of them wait', () => {
     const { hog } = start()
     const padding = 'x'.repeat(9_000)
     for (const index of range(40)) hog.say([2, 2 * index + 1, 'burn', padding])
@@ -250,5 +266,44 @@ describe('a connection with 1 024 calls of a millisecond each', () => {
     hog.gone()
     finish()
     expect(log).toHaveLength(before)
+  })
+})
+
+describe('generators that never wait', () => {
+  it('of one connection yield to others, and each has its share', async () => {
+    const log: string[] = []
+    const app = implement(
+      router({ count: subscription({ input: z.string(), output: z.number() }), ask: query() }),
+    ).handlers({
+      count: async function* ({ input }) {
+        for (let number = 0; ; number++) {
+          log.push(input)
+          yield number
+        }
+      },
+      ask: () => void log.push('ask'),
+    })
+    const { connect } = acceptOn(app as never, { yieldTo: (task: () => void) => void turns.push(task) })
+    const [hog, other] = [connect(), connect()]
+    hog.say(hello())
+    other.say(hello())
+    const names = range(200).map((index) => `stream ${index}`)
+    hog.say(...names.map((name, index) => [2, 2 * index + 1, 'count', name, { credit: [256, 1_000_000] }]))
+    await vi.advanceTimersByTimeAsync(0)
+    other.say([2, 1, 'ask'])
+    expect(log.indexOf('ask')).toBeGreaterThan(0)
+    expect(log.indexOf('ask')).toBeLessThan(300)
+    for (let turn = 0; turn < 16; turn++) {
+      nextTurn()
+      await vi.advanceTimersByTimeAsync(0)
+    }
+    const counts = names.map((name) => log.filter((entry) => entry === name).length)
+    // Streams 129 to 200 are not forgotten for those before them.
+    expect(Math.max(...counts) - Math.min(...counts)).toBeLessThan(4)
+    while (turns.length > 0) {
+      nextTurn()
+      await vi.advanceTimersByTimeAsync(0)
+    }
+    expect(hog.sent.filter(([type]) => type === 6)).toHaveLength(200 * 256)
   })
 })

@@ -27,6 +27,8 @@ export class NodeSocket implements ServerSocket {
   connect(events: SocketEvents): void {
     const socket = this.#webSocket
     socket.on('message', (data: Buffer, isBinary: boolean) => {
+      // What still comes while it closes is not looked at.
+      if (socket.readyState !== socket.OPEN) return
       if (isBinary) events.binary()
       else events.text(data.toString())
     })

@@ -11,16 +11,18 @@ export interface BacklogHost {
   hold(isHeld: boolean): void
 }
 
-/** The others' turn comes after this long: a quarter of a frame of a game, and hundreds of ordinary calls. */
-const sliceMs = 4
+/** The others' turn comes after this long: not felt by anybody, and a hundred ordinary calls. */
+const sliceMs = 1
 /** Frames closer together than this came in one piece and belong to one slice. */
 const contiguousMs = 0.2
+/** A frame of this length takes so long to be read that the next of the same piece seems to have come later. */
+const longLength = 8 * 1024
 /** The clock is looked at after this many messages: reading it costs about as much as a small message. */
 const lookEvery = 16
 /** Behind an asynchronous schema or middleware a handler runs when the slice is over, and no clock here sees it: so many at most. */
 const maxMessages = 128
 /** Text that may wait here; more stays with TCP. */
-const maxLength = 256 * 1024
+const maxLength = 64 * 1024
 
 export class Backlog {
   readonly #host: BacklogHost
@@ -32,6 +34,8 @@ export class Backlog {
   /** Messages that the slice may still hold. */
   #left = 0
   #workedUntil = Number.NEGATIVE_INFINITY
+  /** A long frame was worked off in this turn of the loop: what comes before the next belongs to its slice. */
+  #isSameTurn = false
   #isHeld = false
 
   get isHeld(): boolean {
@@ -45,12 +49,13 @@ export class Backlog {
   /** Takes a frame that came at `now` and works it off, at once if it is this connection's turn. */
   take(frame: Frame, length: number, now: number): void {
     if (this.#waiting.length > 0) return this.#wait(frame, length)
-    if (now - this.#workedUntil > contiguousMs) this.#begin(now)
+    if (!this.#isSameTurn && now - this.#workedUntil > contiguousMs) this.#begin(now)
     const { messages } = frame
     let done = 0
     if (now < this.#sliceEnd && this.#left > 0) {
       done = this.#work(frame, 0, now)
       this.#workedUntil = performance.now()
+      if (length >= longLength) this.#keepTurn()
       if (done >= messages.length) return
     }
     this.#done = done
@@ -73,6 +78,16 @@ export class Backlog {
     this.#host.hold(true)
   }
 
+  #keepTurn(): void {
+    if (this.#isSameTurn) return
+    this.#isSameTurn = true
+    this.#host.yieldTo(this.#turn)
+  }
+
+  readonly #turn = (): void => {
+    this.#isSameTurn = false
+  }
+
   readonly #continue = (): void => {
     const now = performance.now()
     this.#begin(now)
@@ -82,6 +97,7 @@ export class Backlog {
       this.#done = this.#work(frame, this.#done, now)
       // What a message did has ended the connection.
       if (this.#waiting !== waiting) return this.clear()
+      if (length >= longLength) this.#keepTurn()
       if (this.#done < frame.messages.length) break
       this.#done = 0
       this.#length -= length

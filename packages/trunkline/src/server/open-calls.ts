@@ -27,10 +27,15 @@ export interface OpenCallsHost {
   readonly handle: Connection
   /** The socket is behind or gone: sources rest until it has caught up. */
   readonly isResting: boolean
+  /** Runs `task` after what has arrived meanwhile was read. */
+  yieldTo(task: () => void): void
   send(message: string): void
   /** Behind `send` in a batch, and in order among each other. */
   sendStream(message: string): void
 }
+
+/** Generators that never wait are pulled so often before others' turn comes: about as long as a slice of calls takes. */
+const maxPulls = 128
 
 /** Twice the calls and streams a client may have by default. */
 const maxSettledAhead = 4_096
@@ -46,6 +51,10 @@ export class OpenCalls implements CallHost, StreamHost, ServerCalls {
   readonly #usualCredit: CreditPair
   readonly #calls = new Map<number, ServerCall>()
   readonly #streams = new Map<number, ServerStream>()
+  /** Since others had their turn. */
+  #pulls = 0
+  /** Streams that wait for theirs, in order. */
+  #unpulled = new Set<ServerStream>()
   /** Subscriptions whose handler has not given its source yet. */
   #opening = 0
   #lastId = 0
@@ -171,6 +180,23 @@ export class OpenCalls implements CallHost, StreamHost, ServerCalls {
   answer(call: ServerCall, text: string): void {
     this.#takeOff(call)
     this.#host.send(text)
+  }
+
+  mayPull(stream: ServerStream): boolean {
+    if (this.#pulls < maxPulls) {
+      this.#pulls++
+      return true
+    }
+    if (this.#unpulled.size === 0) this.#host.yieldTo(this.#pullOn)
+    this.#unpulled.add(stream)
+    return false
+  }
+
+  readonly #pullOn = (): void => {
+    const streams = this.#unpulled
+    this.#unpulled = new Set()
+    this.#pulls = 0
+    for (const stream of streams) stream.wake()
   }
 
   sendStream(text: string): void {

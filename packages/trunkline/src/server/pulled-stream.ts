@@ -22,7 +22,7 @@ export class PulledStream extends ServerStream {
   }
 
   wake(): void {
-    if (this.#isBusy || !this.ready()) return
+    if (this.#isBusy || !this.ready() || !this.host.mayPull(this)) return
     this.#isBusy = true
     let step: Promise<IteratorResult<unknown>>
     try {

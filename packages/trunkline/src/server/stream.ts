@@ -9,6 +9,8 @@ export interface StreamHost {
   /** The socket is behind: sources rest until it has caught up. */
   readonly isResting: boolean
   readonly messageBytes: number
+  /** False: others' turn comes first, and then `stream` is woken. */
+  mayPull(stream: ServerStream): boolean
   sendStream(text: string): void
   gapTold(): void
   /** Takes the stream off the table. */
