@@ -1,7 +1,9 @@
 // Mistakes planted in the real ends, by patching prototypes: each breaks one rule of PROTOCOL.md section 9. Knows no test.
-import { ClientCall } from '../../packages/trunkline/src/client/call.ts'
+
+import { ClientCall } from '../../packages/trunkline/src/calls/call.ts'
+import { ClientSubscription } from '../../packages/trunkline/src/calls/subscription.ts'
 import { ClientSession } from '../../packages/trunkline/src/client/session.ts'
-import { ClientSubscription } from '../../packages/trunkline/src/client/subscription.ts'
+import type { FrameData } from '../../packages/trunkline/src/protocol/encoded.ts'
 import { Outbox } from '../../packages/trunkline/src/protocol/outbox.ts'
 import { Sequence } from '../../packages/trunkline/src/protocol/sequence.ts'
 import { ServerConnection } from '../../packages/trunkline/src/server/connection.ts'
@@ -153,7 +155,7 @@ export const realMutants: readonly RealMutant[] = [
       onResume((session, line) => {
         const write = line.write.bind(line)
         line.write = (text) => {
-          if (!text.startsWith('[1,')) session.sequence.sent++
+          if (!String(text).startsWith('[1,')) session.sequence.sent++
           write(text)
         }
       }),
@@ -163,9 +165,9 @@ export const realMutants: readonly RealMutant[] = [
     plant: () =>
       onResume((_session, line) => {
         const write = line.write.bind(line)
-        let held: string | undefined
+        let held: FrameData | undefined
         line.write = (text) => {
-          if (text.startsWith('[1,') && held === undefined) held = text
+          if (String(text).startsWith('[1,') && held === undefined) held = text
           else write(text)
           if (held !== undefined) queueMicrotask(() => held !== undefined && write(held))
         }
@@ -364,5 +366,9 @@ export const realMutants: readonly RealMutant[] = [
             return (Reflect.apply(original, this, args) as string).replace(/"lastEventId":"[^"]*",?/, '')
           } as Method,
       ),
+  },
+  {
+    name: 'cancelled-call-gives-its-answer',
+    plant: () => patch(ClientCall, 'handleEvent', nothing),
   },
 ]

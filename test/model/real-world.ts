@@ -48,6 +48,9 @@ export class Story {
   readonly log: (number | 'gap')[] = []
   outcome: string | undefined
   delivery: string | undefined
+  /** Of a call and not a stream: the promise its caller holds. */
+  promise: Promise<string> | undefined
+  /** Before it had settled: what comes later changes nothing, as with `fetch`. */
   isCancelled = false
   /** Made while a session was there, which has not ended since. */
   isSafe: boolean
@@ -213,7 +216,8 @@ export class RealWorld {
       return
     }
     const name = kind as 'query' | 'mutation' | 'idempotent'
-    this.#client.api[name](story.index, { signal, timeoutMs: noDeadlineMs }).then(
+    story.promise = this.#client.api[name](story.index, { signal, timeoutMs: noDeadlineMs })
+    story.promise.then(
       (value) => {
         story.outcome = value
       },
@@ -237,7 +241,8 @@ export class RealWorld {
   #cancel(pick: number): void {
     const story = this.stories[pick % Math.max(1, this.stories.length)]
     if (!story || story.outcome !== undefined) return
-    story.isCancelled = true
+    if (story.promise) noteIfPending(story, story.promise)
+    else story.isCancelled = true
     story.controller.abort()
   }
 
@@ -303,6 +308,22 @@ function settleWith(story: Story, error: unknown): void {
   const { code, delivery } = error as { code?: string; delivery?: string }
   story.outcome = code ?? String(error)
   story.delivery = delivery
+}
+
+/**
+ * A promise that has settled says so a micro-task later, and in between `outcome` is not there yet. Whatever has settled by now
+ * is heard before the mark behind it; what the abort that follows settles, after it.
+ */
+function noteIfPending(story: Story, promise: Promise<string>): void {
+  let hasSettled = false
+  const settled = (): void => {
+    hasSettled = true
+  }
+  promise.then(settled, settled)
+  queueMicrotask(() => {
+    // A second cancel finds what the first has settled, and takes nothing back.
+    if (!hasSettled) story.isCancelled = true
+  })
 }
 
 export const isOpen = (story: Story): boolean => !story.isStream && story.outcome === undefined
