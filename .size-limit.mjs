@@ -4,12 +4,13 @@ const dist = 'node_modules/.cache/trunkline/package/dist'
 
 export default [
   {
-    // The goal (DESIGN, §5) is 5.5 kB with calls, subscriptions, sessions, credit and rich values.
+    // The goal (DESIGN, §5) is 5.5 kB with calls, subscriptions, sessions, credit and rich values, 7.5 with everything. Bytes, large
+    // parts, uploads, two-way streams and what `serve` needs here came to 5 kB.
     name: 'createClient',
     path: `${dist}/client.js`,
     import: '{ createClient }',
     gzip: true,
-    limit: '13.2 kB',
+    limit: '18.4 kB',
   },
   {
     // zod is no part of it: schemas are the user's. A page that imports only types of its contract has nothing of this.
@@ -17,6 +18,6 @@ export default [
     path: `${dist}/index.js`,
     import: '{ router, query, mutation, subscription }',
     gzip: true,
-    limit: '1.93 kB',
+    limit: '2.05 kB',
   },
 ]

@@ -52,7 +52,7 @@ const table: [code: number, words: string, then: typeof again | typeof spread | 
   [1000, 'the server closed the connection', again],
   [1001, 'the server went away', again],
   [1002, 'the WebSocket protocol was broken', again],
-  [1003, 'the server does not take binary frames', again],
+  [1003, 'the server does not take such a frame', again],
   [1005, 'the connection was lost', again],
   [1006, 'the connection was lost', again],
   [1007, 'a frame was not UTF-8', again],

@@ -27,8 +27,12 @@ export async function startServer(limits = 'usual'): Promise<ServerProcess> {
   }
 }
 
-/** Makes calls at a pace, whether or not earlier ones are answered, and gives their latencies in ms, sorted. */
-export async function pace(call: () => PromiseLike<unknown>, perSecond: number, forMs: number): Promise<number[]> {
+/** Makes calls at a pace for so long, or while it is wanted, whether or not earlier ones are answered, and gives their latencies in ms, sorted. */
+export async function pace(
+  call: () => PromiseLike<unknown>,
+  perSecond: number,
+  forMs: number | (() => boolean),
+): Promise<number[]> {
   const latencies: number[] = []
   const open: Promise<unknown>[] = []
   const start = performance.now()
@@ -37,7 +41,8 @@ export async function pace(call: () => PromiseLike<unknown>, perSecond: number, 
     await call()
     latencies.push(performance.now() - at)
   }
-  for (let made = 0; performance.now() - start < forMs; ) {
+  const goesOn = typeof forMs === 'number' ? () => performance.now() - start < forMs : forMs
+  for (let made = 0; goesOn(); ) {
     const due = Math.floor(((performance.now() - start) / 1_000) * perSecond)
     while (made < due) {
       open.push(one())

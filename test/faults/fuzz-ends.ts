@@ -3,7 +3,7 @@ import { createClient, type WebSocketConstructor } from 'trunkline/client'
 import { createServer, type ServerSocket } from 'trunkline/server'
 import type { Chaos } from 'trunkline/testing'
 import { fuzzed } from './fuzz.ts'
-import { type contract, Ledger } from './ledger.ts'
+import { app, callAll, contract } from './fuzz-app.ts'
 
 export interface FuzzReport {
   readonly messages: number
@@ -16,7 +16,7 @@ export interface FuzzReport {
 /** Feeds a server, each socket until it is closed or has had 20 frames; most of them say an honest hello first. */
 export async function fuzzServer(chaos: Chaos, messages: number): Promise<FuzzReport> {
   const defects: string[] = []
-  const server = createServer(new Ledger().app, { onError: ({ error }) => defects.push(String(error)) })
+  const server = createServer(app, { onError: ({ error }) => defects.push(String(error)) })
   const request = { url: '/', headers: new Headers(), remoteAddress: undefined }
   const thrown: string[] = []
   let closed = 0
@@ -25,19 +25,28 @@ export async function fuzzServer(chaos: Chaos, messages: number): Promise<FuzzRe
     const socket = new DeafSocket()
     const events = server.accept(socket, request)
     // One in eight is not even polite.
-    if (index % 8) events.text(JSON.stringify([0, { session: `honest-session-${index}`.padEnd(22, 'x'), attempt: 1 }]))
+    const session = `honest-session-${index}`.padEnd(22, 'x')
+    if (index % 8) events.text(JSON.stringify([0, { session, attempt: 1, features: ['serve'] }]))
     // Who is welcome is so in a later turn.
+    await null
+    const calls = [...server.connections].map((connection) => callAll(connection.client(contract)))
     await null
     fed += feed(
       chaos,
-      { is: 'server', say: (text) => events.text(text), isClosed: () => socket.isClosed },
+      {
+        is: 'server',
+        say: (frame) => (typeof frame === 'string' ? events.text(frame) : events.binary(frame)),
+        isClosed: () => socket.isClosed,
+      },
       messages - fed,
       thrown,
     )
     if (socket.isClosed) closed++
     events.closed(1006)
+    // Its session is not kept: what it was asked ends with it.
+    await Promise.all(calls)
   }
-  for (const connection of server.connections) connection.disconnect()
+  await server.close({ drainMs: 0 })
   return { messages: fed, closed, thrown: [...thrown, ...defects] }
 }
 
@@ -57,7 +66,7 @@ class DeafSocket implements ServerSocket {
 
 interface Fed {
   readonly is: 'client' | 'server'
-  say(text: string): void
+  say(frame: string | Uint8Array): void
   isClosed(): boolean
 }
 
@@ -67,22 +76,22 @@ const framesEach = 20
 function feed(chaos: Chaos, end: Fed, messages: number, thrown: string[]): number {
   let fed = 0
   for (; fed < Math.min(framesEach, messages) && !end.isClosed(); fed++) {
-    const text = fuzzed(chaos, end.is)
+    const frame = fuzzed(chaos, end.is)
     try {
-      end.say(text)
+      end.say(frame)
     } catch (error) {
-      thrown.push(`${String(error)} at ${text.slice(0, 200)}`)
+      thrown.push(`${String(error)} at ${String(frame).slice(0, 200)}`)
     }
   }
   return fed
 }
 
-/** Feeds clients that have calls and subscriptions open. */
+/** Feeds clients that have calls of every kind open, and serve. */
 export async function fuzzClient(chaos: Chaos, messages: number): Promise<FuzzReport> {
   let made: HostileSocket | undefined
   class HostileSocket {
     onopen: (() => void) | undefined
-    onmessage: ((event: { data: string }) => void) | undefined
+    onmessage: ((event: { data: string | ArrayBuffer }) => void) | undefined
     onclose: ((event: { code: number; reason: string }) => void) | undefined
     readonly bufferedAmount = 0
     isClosed = false
@@ -103,13 +112,9 @@ export async function fuzzClient(chaos: Chaos, messages: number): Promise<FuzzRe
     const { api, connection } = createClient<typeof contract>({
       url: 'ws://hostile.test',
       WebSocket: HostileSocket as unknown as WebSocketConstructor,
+      serve: app,
     })
-    const open = [api.act({ id: 1 }), api.ask({ id: 2 }), api.feed(), api.count(3)].map((call) =>
-      Promise.resolve(call).then(
-        () => {},
-        () => {},
-      ),
-    )
+    const open = callAll(api)
     while (!made) await null
     const socket = made as HostileSocket
     socket.onopen?.()
@@ -117,13 +122,13 @@ export async function fuzzClient(chaos: Chaos, messages: number): Promise<FuzzRe
     await null
     const end: Fed = {
       is: 'client',
-      say: (data: string) => socket.onmessage?.({ data }),
+      say: (frame) => socket.onmessage?.({ data: typeof frame === 'string' ? frame : frame.slice().buffer }),
       isClosed: () => socket.isClosed,
     }
     fed += feed(chaos, end, messages - fed, thrown)
     closed += socket.isClosed ? 1 : 0
     await connection.close()
-    await Promise.all(open)
+    await open
   }
   return { messages: fed, closed, thrown }
 }

@@ -1,4 +1,6 @@
 // RELIABILITY: 100 000 fuzzed messages for the decoders of both ends. A failure prints its seed; FAULT_SEED replays it.
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { fuzzClient, fuzzServer } from './fuzz-ends.ts'
 import { seededChaos } from './seed.ts'
@@ -6,6 +8,14 @@ import { seededChaos } from './seed.ts'
 const messages = 100_000
 const unhandled: unknown[] = []
 const note = (error: unknown): unknown => unhandled.push(error)
+
+/** What is held, in MB, once nobody speaks. */
+function heldMb(): number {
+  setFlagsFromString('--expose-gc')
+  runInNewContext('gc')()
+  const { heapUsed, arrayBuffers } = process.memoryUsage()
+  return (heapUsed + arrayBuffers) / 2 ** 20
+}
 
 beforeAll(() => {
   process.on('unhandledRejection', note)
@@ -16,9 +26,12 @@ afterAll(() => {
   process.off('uncaughtException', note)
 })
 
-test('100 000 fuzzed messages at the server: never an exception out of the decoder, never an unhandled rejection', async () => {
+test('100 000 fuzzed messages at the server: never an exception out of the decoder, never an unhandled rejection, no memory kept', async () => {
+  const before = heldMb()
   const report = await fuzzServer(seededChaos(), messages)
   await new Promise((resolve) => setImmediate(resolve))
+  // A leak of 1 KiB a connection would be more.
+  expect(heldMb() - before).toBeLessThan(32)
   console.log(`fuzz, server: ${report.messages} messages, ${report.closed} connections closed by them`)
   expect(report.thrown).toEqual([])
   expect(unhandled).toEqual([])
@@ -26,9 +39,12 @@ test('100 000 fuzzed messages at the server: never an exception out of the decod
   expect(({} as { polluted?: unknown }).polluted).toBeUndefined()
 })
 
-test('100 000 fuzzed messages at the client: never an exception out of the decoder, never an unhandled rejection', async () => {
+test('100 000 fuzzed messages at the client: never an exception out of the decoder, never an unhandled rejection, no memory kept', async () => {
+  const before = heldMb()
   const report = await fuzzClient(seededChaos(), messages)
   await new Promise((resolve) => setImmediate(resolve))
+  // A leak of 1 KiB a connection would be more.
+  expect(heldMb() - before).toBeLessThan(32)
   console.log(`fuzz, client: ${report.messages} messages, ${report.closed} connections closed by them`)
   expect(report.thrown).toEqual([])
   expect(unhandled).toEqual([])

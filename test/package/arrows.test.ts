@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
 
-// The arrows of ARCHITECTURE.md, read from the source: protocol ← contract ← server; client → protocol, and from contract only types.
+// The arrows of ARCHITECTURE.md, read from the source: protocol ← contract ← server; client → calls → protocol, and from contract only types; server → calls.
 
 const source = fileURLToPath(new URL('../../packages/trunkline/src', import.meta.url))
 
@@ -76,6 +76,7 @@ describe('what is read', () => {
   it('are only rooms that the rules below know', () => {
     expect([...new Set(files.map(roomOf))].sort()).toEqual([
       'adapters',
+      'calls',
       'client',
       'contract',
       'protocol',
@@ -97,19 +98,20 @@ describe('arrows', () => {
   it.each<[string, string[]]>([
     ['protocol', ['protocol']],
     ['contract', ['protocol', 'contract']],
-    ['server', ['protocol', 'contract', 'server']],
-    ['client', ['protocol', 'contract', 'client']],
+    ['calls', ['protocol', 'contract', 'calls']],
+    ['server', ['protocol', 'contract', 'calls', 'server']],
+    ['client', ['protocol', 'contract', 'calls', 'client']],
     ['root', ['protocol', 'contract']],
-    ['adapters', ['protocol', 'contract', 'server', 'client', 'adapters']],
-    ['testing', ['protocol', 'contract', 'server', 'client', 'testing']],
+    ['adapters', ['protocol', 'contract', 'calls', 'server', 'client', 'adapters']],
+    ['testing', ['protocol', 'contract', 'calls', 'server', 'client', 'testing']],
   ])('%s imports only %s', (room, allowed) => {
     const wrong = inside.filter(({ from, to }) => roomOf(from) === room && !allowed.includes(roomOf(to)))
     expect(arrows(wrong)).toEqual([])
   })
 
-  it('the client imports only types from the contract, in statements that are gone after compilation', () => {
+  it('the client and its calls import only types from the contract, in statements that are gone after compilation', () => {
     const values = inside.filter(
-      ({ from, to, isValue }) => roomOf(from) === 'client' && roomOf(to) === 'contract' && isValue,
+      ({ from, to, isValue }) => ['client', 'calls'].includes(roomOf(from)) && roomOf(to) === 'contract' && isValue,
     )
     expect(arrows(values)).toEqual([])
   })

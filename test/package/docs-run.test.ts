@@ -52,7 +52,7 @@ it('web.ts of docs/deployment.md answers with the page and with calls, on one po
     stdio: ['ignore', 'ignore', 'inherit'],
   })
   interface Contract {
-    ping: { kind: 'query'; input: undefined; output: undefined; errors: object }
+    ping: { kind: 'query'; input: undefined; send: undefined; output: undefined; errors: object }
   }
   const { api, connection } = createClient<Contract>({ url: `ws://localhost:${port}/rpc` })
   await api.ping()
@@ -73,7 +73,7 @@ describe('beside an HTTP framework', () => {
       stdio: ['ignore', 'ignore', 'inherit'],
     })
     interface Contract {
-      tasks: { list: { kind: 'query'; input: undefined; output: undefined; errors: object } }
+      tasks: { list: { kind: 'query'; input: undefined; send: undefined; output: undefined; errors: object } }
     }
     const { api, connection } = createClient<Contract>({ url: `ws://localhost:${port}/rpc` })
     expect(await api.tasks.list()).toEqual([])

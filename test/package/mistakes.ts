@@ -114,7 +114,7 @@ export const sections: readonly Section[] = [
         code: 'anything: () => ({ user: new User() })',
         said: 'onError gets',
         advice:
-          'Methods do not travel. Return plain data: strings, numbers, booleans, null, bigint, Date, Map, Set, URL, and records and arrays of them.',
+          'Methods do not travel. Return plain data: strings, numbers, booleans, null, bigint, Date, Map, Set, URL, bytes, Blob, File, and records and arrays of them; or say in [`types`](router.md#values-that-travel) how a class travels.',
       },
     ],
   },

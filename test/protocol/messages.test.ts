@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { encodeItem, nominalItemBytes, sizeOf } from '../../packages/trunkline/src/protocol/messages.ts'
-import { encodeValue } from '../../packages/trunkline/src/protocol/values.ts'
+import { encodeNow } from './encode-now.ts'
 
 // The texts themselves are in test/wire/vectors; here is what no vector can hold.
 
@@ -19,20 +19,27 @@ describe('the size of an item', () => {
   })
 
   it('counts units of UTF-16, not bytes', () => {
-    expect(sizeOf(encodeValue('線'.repeat(1_000)))).toBe(0)
-    expect(sizeOf(encodeValue('😀'.repeat(600)))).toBe(1202)
+    expect(sizeOf(encodeNow('線'.repeat(1_000)))).toBe(0)
+    expect(sizeOf(encodeNow('😀'.repeat(600)))).toBe(1202)
   })
 
   it('counts the rich list too', () => {
     const list = Array.from({ length: 100 }, (_, index) => new Date(index))
-    const payload = encodeValue(list)
+    const payload = encodeNow(list)
     expect(payload.json.length).toBeLessThan(1024)
     expect(sizeOf(payload)).toBe(payload.json.length + (payload.rich?.length ?? 0))
   })
 
+  it('counts bytes', () => {
+    const payload = encodeNow([new Uint8Array(1_000), new Float64Array(100)])
+    expect(sizeOf(payload)).toBe(payload.json.length + (payload.rich?.length ?? 0) + 1_800)
+    expect(encodeItem(3, payload, undefined)).toMatchObject({ bytes: { length: 1_800 } })
+    expect(sizeOf(encodeNow(new Uint8Array(900)))).toBe(0)
+  })
+
   it('stands in fifth place, with null for an event id that is absent', () => {
     const text = encodeItem(3, itemOf(2_000), undefined)
-    expect(JSON.parse(text).slice(3)).toEqual([null, 2_000])
-    expect(JSON.parse(encodeItem(3, itemOf(2_000), 'e')).slice(3)).toEqual(['e', 2_000])
+    expect(JSON.parse(String(text)).slice(3)).toEqual([null, 2_000])
+    expect(JSON.parse(String(encodeItem(3, itemOf(2_000), 'e'))).slice(3)).toEqual(['e', 2_000])
   })
 })

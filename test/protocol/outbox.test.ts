@@ -1,15 +1,17 @@
 import { describe, expect, it } from 'vitest'
+import type { Encoded, FrameData } from '../../packages/trunkline/src/protocol/encoded.ts'
 import { joinBatch, Outbox } from '../../packages/trunkline/src/protocol/outbox.ts'
 
 interface Frame {
-  text: string
+  text: FrameData
   counted: boolean
 }
 
-function open(joinStreams: (messages: string[]) => string = joinBatch) {
+function open(joinStreams: (messages: Encoded[]) => FrameData = joinBatch) {
   const frames: Frame[] = []
   let scheduled = 0
   const outbox = new Outbox({
+    mayBulk: true,
     schedule: () => scheduled++,
     write: (text, counted) => frames.push({ text, counted }),
     rider: () => undefined,
@@ -79,8 +81,9 @@ describe('batching', () => {
   })
 
   it('what is pushed while a frame is written goes out with the next', () => {
-    const texts: string[] = []
+    const texts: FrameData[] = []
     const outbox: Outbox = new Outbox({
+      mayBulk: true,
       schedule: () => {},
       write: (text) => {
         if (texts.push(text) === 1) outbox.push('[2]')
@@ -111,9 +114,11 @@ describe('the cut at 32 calls', () => {
   it('writes 32 calls at once, and the rest at the flush', () => {
     const { outbox, texts, scheduled } = open()
     for (let index = 0; index < 70; index++) outbox.push(`[${index}]`)
-    expect(texts().map((text) => JSON.parse(text).length)).toEqual([32, 32])
+    expect(texts().map((text) => JSON.parse(String(text)).length)).toEqual([32, 32])
     outbox.flush()
-    expect(texts().flatMap((text) => JSON.parse(text))).toEqual(Array.from({ length: 70 }, (_, index) => [index]))
+    expect(texts().flatMap((text) => JSON.parse(String(text)))).toEqual(
+      Array.from({ length: 70 }, (_, index) => [index]),
+    )
     expect(scheduled()).toBe(1)
   })
 

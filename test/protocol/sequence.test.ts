@@ -150,7 +150,7 @@ it('two ends: whatever was sent, acknowledged and lost in whatever order, copies
           const from = ends[1 - to] as Sequence
           expect(from.covers(counts[to] as number)).toBe(true)
           from.acknowledge(counts[to] as number)
-          toward[to] = from.copies.map((text) => ({ text }))
+          toward[to] = from.copies.map((text) => ({ text: String(text) }))
         }
       }
       for (const [step, isFirst, count] of story) {

@@ -1,11 +1,14 @@
 // A server's connection whose other end is the test: what it is sent, and what becomes of its socket.
 import { type App, createServer, type ServerSocket, type UpgradeRequest } from 'trunkline/server'
+import { parseBinaryFrame } from '../../packages/trunkline/src/protocol/binary-frame.ts'
 
 export interface Accepted {
   /** Says messages, each in a frame of its own. */
   say(...messages: unknown[]): void
   /** Says frames as they are. */
   text(...frames: string[]): void
+  /** Says a binary frame. */
+  binary(frame: Uint8Array): void
   /** The other end has gone. */
   gone(): void
   /** Messages so far, whatever the frames. */
@@ -30,8 +33,8 @@ export function acceptOn(app: App<never, never>, options: object = {}) {
     const reading: Accepted['reading'] = []
     const socket: ServerSocket = {
       bufferedAmount: 0,
-      send: (text) => {
-        const frame = JSON.parse(text)
+      send: (data) => {
+        const frame = typeof data === 'string' ? JSON.parse(data) : parseBinaryFrame(data).messages
         sent.push(...(Array.isArray(frame[0]) ? frame : [frame]))
       },
       close: (code, reason) => void closed.push({ code, reason }),
@@ -50,6 +53,7 @@ export function acceptOn(app: App<never, never>, options: object = {}) {
     }
     return {
       text,
+      binary: (frame) => events.binary(frame),
       say: (...messages) => text(...messages.map((message) => JSON.stringify(message))),
       gone: () => events.closed(1006),
       sent,

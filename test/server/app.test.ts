@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { mutation, query, subscription } from '../../packages/trunkline/src/contract/procedure.ts'
 import { router } from '../../packages/trunkline/src/contract/router.ts'
-import { type App, implement } from '../../packages/trunkline/src/server/app.ts'
+import type { App } from '../../packages/trunkline/src/server/app.ts'
 import { createCaller } from '../../packages/trunkline/src/server/caller.ts'
+import { implement } from '../../packages/trunkline/src/server/implement.ts'
 import { compileApp } from '../../packages/trunkline/src/server/operation.ts'
 
 const contract = router({

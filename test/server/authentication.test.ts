@@ -30,7 +30,7 @@ function connect(authenticate: Authenticate, more: object = {}) {
   const socket: ServerSocket = {
     bufferedAmount: 0,
     send: (text) => {
-      const frame = JSON.parse(text)
+      const frame = JSON.parse(String(text))
       sent.push(...(Array.isArray(frame[0]) ? frame : [frame]))
     },
     close: (code, reason) => void closed.push({ code, reason }),

@@ -31,7 +31,13 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-const frameOf = (...messages: unknown[]): Frame => ({ messages, isCounted: true, isControl: false, ack: undefined })
+const frameOf = (...messages: unknown[]): Frame => ({
+  messages,
+  length: 0,
+  isCounted: true,
+  isControl: false,
+  ack: undefined,
+})
 const range = (length: number): number[] => Array.from({ length }, (_, index) => index)
 
 describe('a backlog', () => {

@@ -44,8 +44,8 @@ export function startServer(options: Partial<ServerOptions<User>> = {}) {
     const socket: ServerSocket & { bufferedAmount: number } = {
       bufferedAmount: 0,
       send: (text) => {
-        texts.push(text)
-        const frame = JSON.parse(text)
+        texts.push(String(text))
+        const frame = JSON.parse(String(text))
         sent.push(...(Array.isArray(frame[0]) ? frame : [frame]))
       },
       close: (code, reason) => {

@@ -6,9 +6,9 @@ import { event } from '../../packages/trunkline/src/contract/event.ts'
 import { mutation, query, subscription } from '../../packages/trunkline/src/contract/procedure.ts'
 import { router } from '../../packages/trunkline/src/contract/router.ts'
 import { RpcError } from '../../packages/trunkline/src/protocol/error.ts'
-import { implement } from '../../packages/trunkline/src/server/app.ts'
 import { createCaller } from '../../packages/trunkline/src/server/caller.ts'
 import type { HandlerArgument } from '../../packages/trunkline/src/server/handler.ts'
+import { implement } from '../../packages/trunkline/src/server/implement.ts'
 import { memoryPublisher } from '../../packages/trunkline/src/server/publisher.ts'
 
 const User = z.object({ name: z.string(), born: z.date() })

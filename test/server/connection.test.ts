@@ -3,6 +3,7 @@ import { createServer, type ErrorReport, implement, type ServerSocket } from 'tr
 import { createPair } from 'trunkline/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
+import { joinPacked } from '../../packages/trunkline/src/protocol/binary-frame.ts'
 
 class Account {
   balance = 1
@@ -454,7 +455,7 @@ function socketOf(server: ReturnType<typeof createServer>) {
   const socket: ServerSocket & { bufferedAmount: number } = {
     bufferedAmount: 0,
     send: (text) => {
-      const frame = JSON.parse(text)
+      const frame = JSON.parse(String(text))
       sent.push(...(Array.isArray(frame[0]) ? frame : [frame]))
     },
     close: (code, reason) => {
@@ -620,11 +621,32 @@ describe('on the bare wire', () => {
     expect(state.closed?.code).toBe(1009)
   })
 
-  it('a binary frame closes with 1003', async () => {
+  it('a message over messageBytes closes with 1009, in a binary frame too', async () => {
+    const { events, say, state } = socketOf(createServer(app, { ...options, limits: { messageBytes: 1_000 } }))
+    say(hello)
+    await settle()
+    events.binary(
+      joinPacked([{ text: '[2,1,"echo",[0,970],null,[["bytes"]]]', bytes: new Uint8Array(970), length: 0 }]),
+    )
+    expect(state.closed?.code).toBe(1009)
+  })
+
+  it('a binary frame is taken like any other', async () => {
+    const { events, say, state, sent } = socketOf(server())
+    say(hello)
+    await settle()
+    events.binary(joinPacked(['[2,1,"echo",7]']))
+    await settle()
+    expect(sent.at(-1)).toEqual([3, 1, 7])
+    expect(state.closed).toBeUndefined()
+  })
+
+  it('a binary frame that is broken closes with 4000', async () => {
     const { events, say, state } = socketOf(server())
     say(hello)
-    events.binary()
-    expect(state.closed?.code).toBe(1003)
+    await settle()
+    events.binary(Uint8Array.of(0, 0, 0, 9, 91))
+    expect(state.closed?.code).toBe(4000)
   })
 
   it('a ping with a wrong count closes with 4110', async () => {

@@ -69,7 +69,7 @@ class LocalSocket {
     this.#events = server.accept(
       {
         bufferedAmount: 0,
-        send: (data) => queueMicrotask(() => this.#isOver || this.onmessage?.({ data })),
+        send: (data) => queueMicrotask(() => this.#isOver || this.onmessage?.({ data: String(data) })),
         close: (code, reason) =>
           queueMicrotask(() => {
             closes.push({ at: performance.now(), code })
@@ -282,7 +282,8 @@ it('many clients that stay are closed with 1012, evenly over the spread that goa
     const events: SocketEvents = server.accept(
       {
         bufferedAmount: 0,
-        send: (text) => {
+        send: (data) => {
+          const text = String(data)
           if (text.startsWith('[14,')) told.push(JSON.parse(text)[1])
         },
         close: (code) => {

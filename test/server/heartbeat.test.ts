@@ -17,7 +17,7 @@ async function welcomed(server: Server) {
   const state = { closed: undefined as number | undefined, terminated: false }
   const socket: ServerSocket & { bufferedAmount: number } = {
     bufferedAmount: 0,
-    send: (text) => void sent.push(JSON.parse(text)),
+    send: (text) => void sent.push(JSON.parse(String(text))),
     close: (code) => {
       state.closed ??= code
     },

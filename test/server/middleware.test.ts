@@ -3,9 +3,9 @@ import { z } from 'zod'
 import { mutation, query, subscription } from '../../packages/trunkline/src/contract/procedure.ts'
 import { router } from '../../packages/trunkline/src/contract/router.ts'
 import { RpcError } from '../../packages/trunkline/src/protocol/error.ts'
-import { implement } from '../../packages/trunkline/src/server/app.ts'
 import { createCaller } from '../../packages/trunkline/src/server/caller.ts'
 import type { MiddlewareArgument, Passed } from '../../packages/trunkline/src/server/handler.ts'
+import { implement } from '../../packages/trunkline/src/server/implement.ts'
 
 const contract = router({
   rooms: {

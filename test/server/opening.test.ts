@@ -1,10 +1,10 @@
 import { RpcError } from 'trunkline'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Hello } from '../../packages/trunkline/src/protocol/messages.ts'
+import type { ReadHello } from '../../packages/trunkline/src/protocol/read-at-server.ts'
 import { Opening } from '../../packages/trunkline/src/server/opening.ts'
 import { type CommonServerOptions, resolveOptions } from '../../packages/trunkline/src/server/options.ts'
 
-const hello = { session: 's', attempt: 1, params: { token: 't' } } as unknown as Required<Hello>
+const hello = { session: 's', attempt: 1, params: { token: 't' } } as unknown as ReadHello
 const request = { url: '/', headers: new Headers(), remoteAddress: '127.0.0.1' }
 
 function open(options: CommonServerOptions<never> & { authenticate?: unknown } = {}) {

@@ -348,7 +348,7 @@ async function bare() {
   const socket: ServerSocket & { bufferedAmount: number } = {
     bufferedAmount: 0,
     send: (text) => {
-      const frame = JSON.parse(text)
+      const frame = JSON.parse(String(text))
       sent.push(...(Array.isArray(frame[0]) ? frame : [frame]))
     },
     close() {},

@@ -42,7 +42,7 @@ extended.handlers({
 
 start.use(({ path, kind, meta, call, signal, next }) => {
   assert<Equal<typeof path, string>>()
-  assert<Equal<typeof kind, 'query' | 'mutation' | 'subscription'>>()
+  assert<Equal<typeof kind, 'query' | 'mutation' | 'subscription' | 'upload' | 'duplex'>>()
   assert<Equal<typeof meta, Readonly<Record<string, unknown>>>>()
   assert<Equal<typeof call.meta, Readonly<Record<string, unknown>>>>()
   assert<Equal<typeof signal, AbortSignal>>()

@@ -4,7 +4,7 @@ import { type Compiled, compile } from './program.ts'
 // What a user reads when something does not compile: the name of what is wrong has to be in it.
 
 const head = `
-import { mutation, query, router, subscription } from 'trunkline'
+import { mutation, query, router, subscription, upload } from 'trunkline'
 import { createClient } from 'trunkline/client'
 import { createServer, implement } from 'trunkline/server'
 import { z } from 'zod'
@@ -113,6 +113,28 @@ const cases: Record<string, { text: string; names: string[]; mark?: string }> = 
     names: ['authenticate'],
   },
 }
+
+const pushing = `
+const files = router({ put: upload({ send: z.object({ at: z.number() }), output: z.string() }), list: query({ output: z.array(z.string()) }) })
+const pushed = createClient<typeof files>({ url: 'ws://localhost' }).api
+const handlers = implement(files)
+`
+
+Object.assign(cases, {
+  'an item that is sent lacks a key': { text: `${pushing}pushed.put().send({})`, names: ['at'] },
+  'an iterable of what is sent gives another type': {
+    text: `${pushing}pushed.put(undefined, { send: [{ at: 'one' }] })`,
+    names: ['Iterable', 'at', 'string', 'number'],
+    mark: 'send',
+  },
+  'the schema of what is sent is missing': { text: 'upload({ output: z.string() })', names: ['send', 'missing'] },
+  'a query is sent something': { text: `${pushing}pushed.list().send({ at: 1 })`, names: ['send'], mark: 'send' },
+  "a query's handler reads items": {
+    text: `${pushing}handlers.handlers({ put: async () => '', list: ({ items }) => [] })`,
+    names: ['items'],
+    mark: 'items',
+  },
+} satisfies typeof cases)
 
 describe('a compile error says what is wrong', () => {
   const names = Object.keys(cases)

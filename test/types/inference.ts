@@ -56,7 +56,7 @@ export type Missing = Inputs['rooms']['lits']
 assert<Equal<Chat['rooms']['list']['kind'], 'query'>>()
 assert<Equal<Chat['rooms']['post']['kind'], 'mutation'>>()
 assert<Equal<Chat['rooms']['messages']['kind'], 'subscription'>>()
-assert<Equal<Chat['ping'], Procedure<'query', undefined, undefined, Record<never, never>>>>()
+assert<Equal<Chat['ping'], Procedure<'query', undefined, undefined, Record<never, never>, undefined>>>()
 assert<Equal<InferInput<undefined>, void>>()
 assert<Equal<InferOutput<undefined>, void>>()
 assert<Equal<InferOutput<z.ZodOptional<z.ZodString>>, string | undefined>>()

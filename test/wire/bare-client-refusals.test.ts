@@ -93,11 +93,11 @@ describe('refusals', () => {
     expect(close.reason).toContain('open')
   })
 
-  it.each([true, false])('closes a binary frame with 1003 (after hello: %s)', async (hello) => {
+  it.each([true, false])('closes a binary frame without a header with 4000 (after hello: %s)', async (hello) => {
     const { url } = await start()
     const client = hello ? await connect(url) : await open(url)
     client.socket.send(Buffer.from('[12,0,0]'))
-    expect(await client.closed()).toMatchObject({ code: 1003 })
+    expect(await client.closed()).toMatchObject({ code: 4000 })
   })
 
   it('takes a batch of limits.messageBytes and 64 KiB, and closes one above with 1009', async () => {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { parseBinaryFrame } from '../../packages/trunkline/src/protocol/binary-frame.ts'
 import { cutReason } from '../../packages/trunkline/src/protocol/close.ts'
 import {
   FrameRefusal,
@@ -8,11 +9,19 @@ import {
   readCounts,
   readMessage,
 } from '../../packages/trunkline/src/protocol/decode.ts'
+import { decodeValue, RichParts } from '../../packages/trunkline/src/protocol/decode-value.ts'
+import { encodeValue } from '../../packages/trunkline/src/protocol/encode-value.ts'
+import type { Encoded, FrameData } from '../../packages/trunkline/src/protocol/encoded.ts'
 import * as messages from '../../packages/trunkline/src/protocol/messages.ts'
 import { joinBatch, Outbox } from '../../packages/trunkline/src/protocol/outbox.ts'
 import * as atClient from '../../packages/trunkline/src/protocol/read-at-client.ts'
 import * as atServer from '../../packages/trunkline/src/protocol/read-at-server.ts'
-import { decodeValue, encodeValue, type Payload } from '../../packages/trunkline/src/protocol/values.ts'
+import { type Calls, readCall } from '../../packages/trunkline/src/protocol/read-calls.ts'
+import { type Replies, readReply } from '../../packages/trunkline/src/protocol/read-replies.ts'
+import { isOfServer } from '../../packages/trunkline/src/protocol/serving.ts'
+import { arrayTypes, type Payload } from '../../packages/trunkline/src/protocol/values.ts'
+import { contentOf } from '../protocol/any-value.ts'
+import { encodeNow } from '../protocol/encode-now.ts'
 
 // The vectors are data for other languages too; vectors/README.md says what their fields mean.
 
@@ -33,6 +42,8 @@ function load<Vector>(file: string): Vector[] {
   return (JSON.parse(text) as { vectors: Vector[] }).vectors
 }
 
+const bytesOf = (hex: unknown): Uint8Array<ArrayBuffer> => Uint8Array.from(Buffer.from(hex as string, 'hex'))
+
 /** Reads the notation of vectors/README.md. */
 function build(notation: unknown): unknown {
   if (typeof notation !== 'object' || notation === null) return notation
@@ -48,6 +59,13 @@ function build(notation: unknown): unknown {
   if (key === '$url') return new URL(inner as string)
   if (key === '$map') return new Map(build(inner) as [unknown, unknown][])
   if (key === '$set') return new Set(build(inner) as unknown[])
+  const tag = key.slice(1)
+  const arrayType = arrayTypes.get(tag)
+  if (arrayType) return new arrayType(bytesOf(inner).buffer)
+  if (key === '$buffer') return bytesOf(inner).buffer
+  const [content, type, name = '', lastModified] = inner as [string, string, string?, number?]
+  if (key === '$blob') return new Blob([bytesOf(content)], { type })
+  if (key === '$file' && lastModified !== undefined) return new File([bytesOf(content)], name, { type, lastModified })
   throw new Error(`no such notation: ${key}`)
 }
 
@@ -61,7 +79,7 @@ const present = (fields: Fields): Fields =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 
 type Read = [message: string, fields: Fields]
-type Receiver = atServer.ServerControl & atServer.ServerCalls & atClient.ClientControl & atClient.ClientCalls
+type Receiver = atServer.ServerControl & Omit<Calls, 'item'> & atClient.ClientControl & Replies
 
 /** Takes what the decoders give, and names the fields as PROTOCOL.md does. */
 function collect(): { read: Read[]; receiver: Receiver } {
@@ -70,7 +88,8 @@ function collect(): { read: Read[]; receiver: Receiver } {
     read.push([message, present(fields)])
   }
   const receiver: Receiver = {
-    hello: (hello) => take('hello', { ...hello }),
+    // A client that serves nothing says nothing of it.
+    hello: ({ limits, ...hello }) => take('hello', { ...hello, ...(hello.features.includes('serve') && { limits }) }),
     welcome: (welcome) => take('welcome', { ...welcome }),
     open: (id, path, input, options, rich) => take('open', { id, path, input: decodeValue(input, rich), options }),
     result: (id, value, rich) => take('result', { id, value: decodeValue(value, rich) }),
@@ -81,6 +100,8 @@ function collect(): { read: Read[]; receiver: Receiver } {
       take('item', { stream, value: decodeValue(value, rich), eventId, size }),
     gap: (stream, reason, position) => take('gap', { stream, reason, position }),
     end: (id) => take('end', { id }),
+    finish: (id) => take('end', { id }),
+    raise: (id, items, bytes) => take('credit', { id, items, bytes }),
     credit: (id, items, bytes) => take('credit', { id, items, bytes }),
     cancel: (id) => take('cancel', { id }),
     ping: (received, sent) => take('ping', { received, sent }),
@@ -92,11 +113,20 @@ function collect(): { read: Read[]; receiver: Receiver } {
   return { read, receiver }
 }
 
-function decode(from: 'client' | 'server', text: string): { counted: boolean; read: Read[] } {
+function decode(from: 'client' | 'server', data: FrameData): { counted: boolean; read: Read[] } {
   const { read, receiver } = collect()
-  const frame = parseFrame(text)
+  const frame = typeof data === 'string' ? parseFrame(data) : parseBinaryFrame(data)
   const at = from === 'client' ? atServer : atClient
-  const readOne = (frame.isControl ? at.readControl : at.readCall) as ReadMessage<Receiver>
+  // What a client pushes has no event ids.
+  const pushed: Calls = {
+    ...receiver,
+    item: (id, value, size, rich) => receiver.item(id, value, undefined, size, rich),
+  }
+  const calls: ReadMessage<Receiver> = (type, message) =>
+    from === 'client' && !(isOfServer(message[1]) && type !== messages.ACK)
+      ? readCall(type, message, pushed)
+      : readReply(type, message, receiver)
+  const readOne = frame.isControl ? (at.readControl as ReadMessage<Receiver>) : calls
   frame.messages.forEach((message, index) => {
     // The session takes the counts of a frame; for its calls an ack is nothing.
     if (message === frame.ack) {
@@ -108,16 +138,16 @@ function decode(from: 'client' | 'server', text: string): { counted: boolean; re
   return { counted: frame.isCounted, read }
 }
 
-const payload = (value: unknown): Payload | undefined => (value === undefined ? undefined : encodeValue(value))
+const payload = (value: unknown): Payload | undefined => (value === undefined ? undefined : encodeNow(value))
 
 /** What our own end writes for the fields of a message. */
-const encoders: Record<string, (fields: never) => string> = {
+const encoders: Record<string, (fields: never) => Encoded> = {
   hello: messages.encodeHello,
   welcome: messages.encodeWelcome,
   open({ id, path, input, options }: { id: number; path: string; input?: unknown; options?: messages.OpenOptions }) {
     return input === undefined
       ? messages.encodeBareOpen(id, path, options)
-      : messages.encodeOpen(id, path, encodeValue(input), options)
+      : messages.encodeOpen(id, path, encodeNow(input), options)
   },
   result: ({ id, value }: { id: number; value?: unknown }) => messages.encodeResult(id, payload(value)),
   error({ id, code, message, delivery = 'ran', stream = false, data }: Fields & { id: number; stream?: boolean }) {
@@ -185,8 +215,9 @@ describe('frames', () => {
 
   it('an outbox writes the batch with results before streams', () => {
     const { text, messages: texts } = vectors.find(({ name }) => name === 'results before streams') as FrameVector
-    const written: string[] = []
+    const written: FrameData[] = []
     const outbox = new Outbox({
+      mayBulk: true,
       schedule: () => {},
       write: (frame) => written.push(frame),
       rider: () => undefined,
@@ -244,6 +275,88 @@ describe('refused frames', () => {
     expect(refusal).toBeInstanceOf(FrameRefusal)
     expect((refusal as FrameRefusal).code).toBe(code)
     expect((refusal as FrameRefusal).message).not.toBe('')
+  })
+})
+
+interface BinaryFrameVector {
+  name: string
+  from: 'client' | 'server'
+  frame: string
+  messages: { message: string; means: Fields }[]
+  counted: boolean
+  canonical: boolean
+}
+
+describe('binary frames', () => {
+  const vectors = load<BinaryFrameVector>('binary-frames')
+
+  it.each(vectors)('$name holds its messages in order', async ({ from, frame, messages: fields }) => {
+    const read = decode(from, bytesOf(frame)).read.map(([message, means]) => ({ message, means }))
+    const meant = fields.map(({ message, means }) => ({ message, means: buildFields(means) }))
+    expect(await contentOf(read)).toStrictEqual(await contentOf(meant))
+  })
+
+  it.each(vectors)('$name is counted: $counted', ({ from, frame, counted }) => {
+    expect(decode(from, bytesOf(frame)).counted).toBe(counted)
+  })
+
+  it.each(vectors.filter(({ canonical }) => canonical))('$name is written so', ({ frame, messages: fields }) => {
+    const encoded = fields.map(({ message, means }) => encoders[message]?.(buildFields(means) as never) as Encoded)
+    expect(Buffer.from(joinBatch(encoded) as Uint8Array).toString('hex')).toBe(frame)
+  })
+})
+
+interface BinaryValueVector {
+  name: string
+  value: unknown
+  json: string
+  rich: string
+  parts: string
+  canonical: boolean
+}
+
+const partsOf = (rich: string, parts: string): RichParts =>
+  new RichParts(JSON.parse(rich), bytesOf(parts), { left: parts.length / 2 })
+
+describe('binary values', () => {
+  const vectors = load<BinaryValueVector>('binary-values')
+
+  it('every tag of a part has a vector', () => {
+    const tags = new Set(vectors.flatMap(({ rich }) => (JSON.parse(rich) as string[][]).map(([tag]) => tag)))
+    for (const tag of [...arrayTypes.keys(), 'buffer', 'blob', 'file']) expect(tags).toContain(tag)
+  })
+
+  it.each(vectors)('$name is read', async ({ value, json, rich, parts }) => {
+    const read = decodeValue(JSON.parse(json), partsOf(rich, parts))
+    expect(await contentOf(read)).toStrictEqual(await contentOf(build(value)))
+  })
+
+  it.each(vectors.filter(({ canonical }) => canonical))('$name is written so', async ({ value, json, rich, parts }) => {
+    const { bytes, ...text } = await encodeValue(build(value))
+    expect({ ...text, parts: Buffer.from(bytes as Uint8Array).toString('hex') }).toEqual({ json, rich, parts })
+  })
+})
+
+describe('refused binary values', () => {
+  type Vector = Pick<BinaryValueVector, 'name' | 'json' | 'rich' | 'parts'>
+
+  it.each(load<Vector>('refused-binary-values'))('$name', ({ json, rich, parts }) => {
+    expect(() => decodeValue(JSON.parse(json), partsOf(rich, parts))).toThrow(TypeError)
+  })
+})
+
+describe('refused binary frames', () => {
+  it.each(load<{ name: string; frame: string; code: number }>('refused-binary-frames'))('$name', ({ frame, code }) => {
+    for (const from of ['client', 'server'] as const) {
+      let refusal: unknown
+      try {
+        decode(from, bytesOf(frame))
+      } catch (error) {
+        refusal = error
+      }
+      expect(refusal).toBeInstanceOf(FrameRefusal)
+      expect((refusal as FrameRefusal).code).toBe(code)
+    }
   })
 })
 

@@ -4,18 +4,25 @@ export type {
   CallError,
   CallOptions,
   CallProcedure,
+  DuplexCall,
+  DuplexProcedure,
   Gap,
   PendingSubscription,
   RouterClient,
   RouterErrors,
   RouterInputs,
   RouterOutputs,
+  Sending,
+  SendOptions,
   SubscribeOptions,
   SubscribeProcedure,
   Subscription,
+  UploadCall,
+  UploadProcedure,
 } from './contract/client-types.ts'
 export { event, type StreamEvent } from './contract/event.ts'
 export {
+  duplex,
   type ErrorSchemas,
   type MutationDefinition,
   mutation,
@@ -24,7 +31,9 @@ export {
   type ProcedureKind,
   type ProcedureMeta,
   query,
+  type SendingDefinition,
   subscription,
+  upload,
 } from './contract/procedure.ts'
 export { type RouterRecord, router } from './contract/router.ts'
 export { type InferInput, type InferOutput, type Schema, type, type UncheckedType } from './contract/schema.ts'
@@ -36,3 +45,4 @@ export {
   RpcError,
   type RpcErrorOptions,
 } from './protocol/error.ts'
+export type { ValueType } from './protocol/values.ts'

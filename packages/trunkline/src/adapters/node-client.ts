@@ -5,12 +5,18 @@ import { WebSocket } from 'ws'
 import { type Client, createClientOn } from '../client/client.ts'
 import type { ClientOptions } from '../client/options.ts'
 import { type ClientSocket, type Platform, type SocketHandlers, webPlatform } from '../client/platform.ts'
-import { MaskedFrameBuilder } from './frame.ts'
+import { asBytes, MaskedFrameBuilder } from './frame.ts'
 
 export type { ReconnectOptions } from '../client/backoff.ts'
 export type { Client } from '../client/client.ts'
 export type { ClientConnection, ClientStats } from '../client/connection.ts'
-export type { ClientMiddleware, ClientMiddlewareArgument, ClientOptions, Provided } from '../client/options.ts'
+export type {
+  ClientMiddleware,
+  ClientMiddlewareArgument,
+  ClientOptions,
+  Provided,
+  ServeLimits,
+} from '../client/options.ts'
 export type { WebSocketConstructor } from '../client/platform.ts'
 export { type Outcome, safe } from '../client/safe.ts'
 export type { ConnectionEvents, ConnectionState } from '../client/state.ts'
@@ -19,15 +25,21 @@ export type {
   CallError,
   CallOptions,
   CallProcedure,
+  DuplexCall,
+  DuplexProcedure,
   Gap,
   PendingSubscription,
   RouterClient,
   RouterErrors,
   RouterInputs,
   RouterOutputs,
+  Sending,
+  SendOptions,
   SubscribeOptions,
   SubscribeProcedure,
   Subscription,
+  UploadCall,
+  UploadProcedure,
 } from '../contract/client-types.ts'
 export {
   type BuiltinCode,
@@ -37,6 +49,7 @@ export {
   RpcError,
   type RpcErrorOptions,
 } from '../protocol/error.ts'
+export type { ValueType } from '../protocol/values.ts'
 
 /** Makes a client of a router: `createClient<typeof chat>({ url })`. Connects with the first call, unless it is `eager`. */
 export function createClient<Router>(options: ClientOptions): Client<Router> {
@@ -59,6 +72,7 @@ function connect(url: string, protocol: string, handlers: SocketHandlers): Clien
   let failure = ''
   socket.on('upgrade', (response) => {
     stream = response.socket
+    stream.on('drain', () => handlers.drained())
   })
   socket.on('unexpected-response', (_request, response) => {
     readRefusal(response, (text) => {
@@ -68,8 +82,7 @@ function connect(url: string, protocol: string, handlers: SocketHandlers): Clien
   })
   socket.on('open', () => handlers.open())
   socket.on('message', (data: Buffer, isBinary: boolean) => {
-    if (isBinary) handlers.binary()
-    else handlers.text(data.toString())
+    handlers.frame(isBinary ? asBytes(data) : data.toString())
   })
   // Always followed by `close`, which does not say what went wrong.
   socket.on('error', (error) => {
@@ -80,8 +93,8 @@ function connect(url: string, protocol: string, handlers: SocketHandlers): Clien
     get bufferedAmount() {
       return socket.bufferedAmount
     },
-    send(text) {
-      if (socket.readyState === socket.OPEN) stream?.write(frames.build(text))
+    send(frame) {
+      if (socket.readyState === socket.OPEN) stream?.write(frames.build(frame))
     },
     close(code, reason) {
       socket.close(code, reason)

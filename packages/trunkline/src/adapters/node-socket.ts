@@ -1,8 +1,8 @@
-// A `ws` socket as the server's ServerSocket. Text frames go to the TCP socket in one piece, past `ws`. Knows no message.
+// A `ws` socket as the server's ServerSocket. Frames go to the TCP socket in one piece, past `ws`. Knows no message.
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { ServerSocket, SocketEvents } from '../server/socket.ts'
-import type { FrameBuilder } from './frame.ts'
+import { asBytes, type FrameBuilder } from './frame.ts'
 
 /** Unsent bytes above which pings go unanswered: whoever floods and does not read gets no more queued for it. */
 const maxPongBacklog = 64 * 1024
@@ -29,7 +29,7 @@ export class NodeSocket implements ServerSocket {
     socket.on('message', (data: Buffer, isBinary: boolean) => {
       // What still comes while it closes is not looked at.
       if (socket.readyState !== socket.OPEN) return
-      if (isBinary) events.binary()
+      if (isBinary) events.binary(asBytes(data))
       else events.text(data.toString())
     })
     socket.on('ping', (data: Buffer) => {
@@ -41,8 +41,8 @@ export class NodeSocket implements ServerSocket {
     this.#stream.on('drain', () => events.drained())
   }
 
-  send(text: string): void {
-    if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#stream.write(this.#frames.build(text))
+  send(frame: string | Uint8Array): void {
+    if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#stream.write(this.#frames.build(frame))
   }
 
   close(code: number, reason: string): void {

@@ -11,7 +11,7 @@ import { describe, mistake, see } from '../contract/mistake.ts'
 import { subprotocol } from '../protocol/close.ts'
 import type { App } from '../server/app.ts'
 import type { ServerStats } from '../server/core.ts'
-import type { Connection } from '../server/handler.ts'
+import type { ServerConnections } from '../server/handler.ts'
 import type { CloseOptions, DisconnectOptions, ServerOptions } from '../server/options.ts'
 import { createServer, type ServerArguments } from '../server/server.ts'
 import { pathsOf, type UpgradeOptions, upgradeListener } from './upgrade-listener.ts'
@@ -34,7 +34,7 @@ export interface NodeServer<Context = unknown> {
   /** `ws://localhost:3000/rpc` */
   readonly url: string
   /** Connections that have been welcomed. */
-  readonly connections: Iterable<Connection>
+  readonly connections: ServerConnections
   /** How much is open and waits, at this moment. */
   stats(): ServerStats
   /** Ends a principal here and now, with 4003; gives how many connections that were. */

@@ -1,21 +1,28 @@
 // The client's calls: those that wait to be written, the session they are written in, and their deadlines.
 // Does not know how a connection comes about.
+
+import type { CallHost, ClientCall } from '../calls/call.ts'
 import type { Gap } from '../contract/client-types.ts'
 import { Deadlines } from '../protocol/deadlines.ts'
+import type { Encoded } from '../protocol/encoded.ts'
 import { notRun } from '../protocol/error.ts'
+import { defaultLimits } from '../protocol/messages.ts'
 import { exceedsBytes } from '../protocol/size.ts'
-import type { CallHost, ClientCall } from './call.ts'
+import type { Payload, ValueTypes } from '../protocol/values.ts'
 import type { ClientStats } from './connection.ts'
 import { maxWaitingCalls, maxWaitingLength } from './options.ts'
 import type { ClientSession } from './session.ts'
 import type { Emitter } from './state.ts'
 
 export class Calls implements CallHost {
+  readonly types: ValueTypes | undefined
   readonly #usualMs: number
   readonly #emitter: Emitter
   /** In the order in which they will be written. */
   #waiting = new Set<ClientCall>()
   #waitingLength = 0
+  /** Those whose input has to be read first: a Blob. */
+  readonly #reading = new Set<ClientCall>()
   /** Where new calls are written, and those that finish what was begun in them. */
   readonly #sessions: ClientSession[] = []
   readonly deadlines = new Deadlines(() => this.#all())
@@ -23,7 +30,8 @@ export class Calls implements CallHost {
   /** Calls wait although there is a line. */
   isHeld = false
 
-  constructor(usualMs: number, emitter: Emitter) {
+  constructor(usualMs: number, emitter: Emitter, types: ValueTypes | undefined) {
+    this.types = types
     this.#usualMs = usualMs
     this.#emitter = emitter
   }
@@ -36,7 +44,7 @@ export class Calls implements CallHost {
       calls += session.unanswered
       streams += session.streams.size
     }
-    return { calls, streams, waiting: this.#waiting.size }
+    return { calls, streams, waiting: this.#waiting.size + this.#reading.size }
   }
 
   /** New calls are written in this session from now on. */
@@ -59,6 +67,19 @@ export class Calls implements CallHost {
       return call.fail(notRun('OVERLOADED', message), false)
     }
     this.#wait(call)
+  }
+
+  /** Takes a new call whose input has to be read first; meanwhile it can be cancelled, expire or fail like any other. */
+  async addLate(call: ClientCall, input: Promise<Payload>, now: number): Promise<void> {
+    this.deadlines.watch(call.deadline, now)
+    this.#reading.add(call)
+    try {
+      call.input = await input
+    } catch (error) {
+      const message = `Invalid input of "${call.path}": ${(error as Error).message}`
+      return call.fail(notRun('BAD_REQUEST', message), false)
+    }
+    if (this.#reading.delete(call)) this.add(call, performance.now())
   }
 
   /** Calls that were written wait for another session, before what was never written. */
@@ -91,6 +112,7 @@ export class Calls implements CallHost {
 
   settled(call: ClientCall, tell: boolean): void {
     this.#unwait(call)
+    this.#reading.delete(call)
     for (const session of this.#sessions) if (session.settled(call, tell)) this.writeWaiting()
   }
 
@@ -108,8 +130,24 @@ export class Calls implements CallHost {
     for (const session of this.#sessions) session.credit(call, items, bytes)
   }
 
+  maySend(call: ClientCall): boolean {
+    return this.#sessionOf(call)?.maySend === true
+  }
+
+  messageBytes(call: ClientCall): number {
+    return (this.#sessionOf(call)?.limits ?? defaultLimits).messageBytes
+  }
+
+  push(call: ClientCall, message: Encoded): void {
+    this.#sessionOf(call)?.push(message)
+  }
+
   gap(gap: Gap): void {
     this.#emitter.emit('gap', gap)
+  }
+
+  #sessionOf(call: ClientCall): ClientSession | undefined {
+    return this.#sessions.find(({ written }) => written.get(call.id) === call)
   }
 
   get #current(): ClientSession | undefined {
@@ -118,6 +156,7 @@ export class Calls implements CallHost {
 
   *#all(): Iterable<ClientCall> {
     yield* this.#waiting
+    yield* this.#reading
     for (const { written } of this.#sessions) yield* written.values()
   }
 
@@ -138,24 +177,25 @@ export class Calls implements CallHost {
       call.id = this.#nextId
       this.#nextId += 2
     }
-    let text: string
+    let message: Encoded
     try {
-      text = call.encode(now, this.#usualMs)
+      message = call.encode(now, this.#usualMs)
     } catch (error) {
       call.fail(notRun('BAD_REQUEST', `Invalid options of "${call.path}": ${(error as Error).message}`), false)
       return true
     }
     const { messageBytes } = session.limits
-    if (exceedsBytes(text, messageBytes)) {
+    if (exceedsBytes(message, messageBytes)) {
       call.fail(
         notRun('TOO_LARGE', `The input of "${call.path}" is larger than the ${messageBytes} bytes the server takes`),
         false,
       )
       return true
     }
-    if (text.length >= session.room) return false
+    if (message.length >= session.room) return false
     call.firstLine ??= session.line
-    session.open(call, text)
+    session.open(call, message)
+    call.sender?.wake()
     return true
   }
 }

@@ -1,17 +1,20 @@
 // A client: its typed proxy, and the calls made through it. Knows that there is a connection; not how it comes about.
+
+import { ClientCall, type KeptOptions } from '../calls/call.ts'
+import { type Pending, toPending } from '../calls/pending.ts'
+import { createProxy } from '../calls/proxy.ts'
 import type { RouterClient, SubscribeOptions } from '../contract/client-types.ts'
 import { maxTimerMs } from '../protocol/deadlines.ts'
+import { encodeValue } from '../protocol/encode-value.ts'
 import { notRun } from '../protocol/error.ts'
-import { encodeValue, type Payload } from '../protocol/values.ts'
-import { ClientCall, type KeptOptions } from './call.ts'
+import { requireTypes } from '../protocol/value-types.ts'
+import type { Payload } from '../protocol/values.ts'
 import { Calls } from './calls.ts'
 import type { ClientConnection } from './connection.ts'
 import { ManagedConnection } from './managed-connection.ts'
 import { runMiddleware } from './middleware.ts'
 import { badUrl, type ClientOptions, toUrl } from './options.ts'
-import { type Pending, toPending } from './pending.ts'
 import type { Platform } from './platform.ts'
-import { createProxy } from './proxy.ts'
 import { Emitter } from './state.ts'
 
 export interface Client<Router> {
@@ -26,7 +29,7 @@ export function createClientOn<Router>(platform: Platform, options: ClientOption
   checkUrl(options)
   const usualMs = requireTimeout(options.timeoutMs ?? 30_000)
   const emitter = new Emitter()
-  const calls = new Calls(usualMs, emitter)
+  const calls = new Calls(usualMs, emitter, requireTypes(options.types))
   const connection = new ManagedConnection(platform, options, usualMs, calls, emitter)
   const start = makeStart(calls, connection, usualMs)
   const invoke = (path: string, input: unknown, given: SubscribeOptions = noOptions): Pending => {
@@ -51,21 +54,33 @@ function makeStart(calls: Calls, connection: ManagedConnection, usualMs: number)
     const timeoutMs = options.timeoutMs === undefined ? usualMs : requireTimeout(options.timeoutMs)
     requireShort('idempotencyKey', options.idempotencyKey, 128)
     requireShort('lastEventId', options.lastEventId, 512)
-    let payload: Payload | undefined
+    requireCredit(options.credit)
+    let payload: Payload | undefined | Promise<Payload>
     let problem: unknown
     try {
-      payload = input === undefined ? undefined : encodeValue(input)
+      payload = input === undefined ? undefined : encodeValue(input, calls.types)
     } catch (error) {
       problem = error
     }
-    const call = new ClientCall(calls, connection, path, payload, options, now + timeoutMs)
+    const late = payload instanceof Promise ? payload : undefined
+    // Where the call ends before its input was read, nobody hears that it can't be.
+    late?.catch(() => {})
+    const call = new ClientCall(
+      calls,
+      connection,
+      path,
+      late ? undefined : (payload as Payload),
+      options,
+      now + timeoutMs,
+    )
     const { refusal, state } = connection
     if (options.signal?.aborted) call.cancel()
     else if (problem)
       call.fail(notRun('BAD_REQUEST', `Invalid input of "${path}": ${(problem as Error).message}`), false)
     else if (refusal) call.fail(call.failure(refusal.code, refusal.message), false)
     else {
-      calls.add(call, now)
+      if (late) calls.addLate(call, late, now)
+      else calls.add(call, now)
       if (state.status === 'idle') connection.connect()
     }
     return call
@@ -75,6 +90,11 @@ function makeStart(calls: Calls, connection: ManagedConnection, usualMs: number)
 function requireShort(name: string, value: string | undefined, most: number): void {
   if (value !== undefined && value.length > most)
     throw new TypeError(`${name} may have ${most} characters, this one has ${value.length}`)
+}
+
+function requireCredit(credit: number | undefined): void {
+  if (credit !== undefined && !(Number.isInteger(credit) && credit > 0))
+    throw new TypeError(`credit: expected a positive integer, got ${credit}`)
 }
 
 function requireTimeout(timeoutMs: number): number {

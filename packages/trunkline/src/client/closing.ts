@@ -22,8 +22,8 @@ const meanings: Readonly<Record<number, readonly [kind: Closing['kind'], words: 
   1001: ['again', 'the server went away'],
   /** `ws` or the browser found a frame that breaks RFC 6455. */
   1002: ['broken', 'the WebSocket protocol was broken'],
-  /** The server got a binary frame. */
-  1003: ['broken', 'the server does not take binary frames'],
+  /** A server of another make, or a proxy, takes no frames of that kind. Ours never sends it. */
+  1003: ['broken', 'the server does not take such a frame'],
   /** `ws` found text that is not UTF-8. */
   1007: ['broken', 'a frame was not UTF-8'],
   /** A proxy or a server of another make refused a frame; also `ws`, at more than 256 fragments. */

@@ -8,15 +8,21 @@ export type {
   CallError,
   CallOptions,
   CallProcedure,
+  DuplexCall,
+  DuplexProcedure,
   Gap,
   PendingSubscription,
   RouterClient,
   RouterErrors,
   RouterInputs,
   RouterOutputs,
+  Sending,
+  SendOptions,
   SubscribeOptions,
   SubscribeProcedure,
   Subscription,
+  UploadCall,
+  UploadProcedure,
 } from '../contract/client-types.ts'
 export {
   type BuiltinCode,
@@ -26,10 +32,11 @@ export {
   RpcError,
   type RpcErrorOptions,
 } from '../protocol/error.ts'
+export type { ValueType } from '../protocol/values.ts'
 export type { ReconnectOptions } from './backoff.ts'
 export type { Client } from './client.ts'
 export type { ClientConnection, ClientStats } from './connection.ts'
-export type { ClientMiddleware, ClientMiddlewareArgument, ClientOptions, Provided } from './options.ts'
+export type { ClientMiddleware, ClientMiddlewareArgument, ClientOptions, Provided, ServeLimits } from './options.ts'
 export type { WebSocketConstructor } from './platform.ts'
 export { type Outcome, safe } from './safe.ts'
 export type { ConnectionEvents, ConnectionState } from './state.ts'

@@ -17,7 +17,7 @@ export class Leaving {
   add(line: Line): void {
     this.#lines.add(line)
     line.session.isLeaving = true
-    if (line.session.written.size === 0) this.emptied(line.session)
+    if (line.session.isEmpty) this.emptied(line.session)
   }
 
   /** There is an elsewhere: streams are opened there behind the last event received, so that none is lost. */

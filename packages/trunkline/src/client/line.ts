@@ -1,9 +1,12 @@
 // One socket of the client, from the attempt to its end: hello and welcome, control messages, silence.
 // Hands frames of calls to its session; does not know what comes after it. A line that was left says nothing more to anybody.
+
+import { parseBinaryFrame } from '../protocol/binary-frame.ts'
 import { cutReason, subprotocol } from '../protocol/close.ts'
 import * as closeCode from '../protocol/close-code.ts'
 import { unreference } from '../protocol/deadlines.ts'
 import { FrameRefusal, parseFrame, readFrame, refuse } from '../protocol/decode.ts'
+import type { FrameData } from '../protocol/encoded.ts'
 import {
   type Authenticated,
   encodeAuthenticate,
@@ -30,6 +33,14 @@ export interface LineHost {
   closed(line: Line, code: number, reason: string, isLost: boolean): void
 }
 
+/** Unsent bytes above which nothing more is pushed: a call that comes now has only these before it. */
+export const behindAtBytes = 64 * 1024
+/**
+ * In a hidden page, whose timers run once a second or once a minute: nobody waits for a call there, and so much is more than the
+ * server leaves unacknowledged, so that its word comes and more is pushed without a timer.
+ */
+const hiddenBehindAtBytes = 1024 * 1024
+
 /** From the attempt to `welcome`: more than the server's own limits for hello (5 s) and authentication (10 s). */
 const attemptTimeoutMs = 20_000
 /** How often the clock is looked at; a page in the background gets one look a minute, and then only watches. */
@@ -45,6 +56,7 @@ export class Line implements ClientControl, SessionLine {
   /** Milliseconds between the last ping and its pong. */
   roundTripMs: number | undefined
   readonly #host: LineHost
+  readonly #platform: Platform
   readonly #socket: ClientSocket
   #isOver = false
   /** Closed by this end: what comes until the other end has answered is for nobody. */
@@ -64,21 +76,26 @@ export class Line implements ClientControl, SessionLine {
 
   constructor(host: LineHost, platform: Platform, url: string, session: ClientSession) {
     this.#host = host
+    this.#platform = platform
     this.session = session
     this.#socket = platform.connect(url, subprotocol, {
       open: () => this.#open(),
-      text: (frame) => this.#text(frame),
-      binary: () => this.#end(closeCode.badMessage, 'a binary frame came', true),
+      frame: (data) => this.#receive(data),
+      drained: () => this.session.line === this && this.session.wake(),
       closed: (code, reason) => this.#end(code, reason, false),
     })
     this.#attemptTimer = setTimeout(() => this.#lose('no answer to the attempt'), attemptTimeoutMs)
   }
 
-  write(text: string): void {
+  get isBehind(): boolean {
+    return this.#socket.bufferedAmount >= (this.#platform.isHidden ? hiddenBehindAtBytes : behindAtBytes)
+  }
+
+  write(frame: FrameData): void {
     if (this.#isOver) return
     this.#sentAt = performance.now()
     this.#silentSince ??= this.#sentAt
-    this.#socket.send(text)
+    this.#socket.send(frame)
   }
 
   authenticate(params: Readonly<Record<string, unknown>>): void {
@@ -124,12 +141,12 @@ export class Line implements ClientControl, SessionLine {
   }
 
   ping(received: number, sent: number): void {
-    this.session.sequence.check(received, sent)
+    this.session.acknowledged(received, sent)
     this.write(encodePong(...this.session.sequence.tell()))
   }
 
   pong(received: number, sent: number): void {
-    this.session.sequence.check(received, sent)
+    this.session.acknowledged(received, sent)
   }
 
   goaway(drainMs: number, reason: string, spreadMs: number | undefined): void {
@@ -146,15 +163,15 @@ export class Line implements ClientControl, SessionLine {
     this.session.opened(this)
   }
 
-  #text(text: string): void {
+  #receive(data: FrameData): void {
     if (this.#isOver || this.#isClosing) return
     this.#receivedAt = performance.now()
     if (this.#probedAt !== undefined) this.roundTripMs = this.#receivedAt - this.#probedAt
     this.#silentSince = this.#probedAt = undefined
     try {
-      const frame = parseFrame(text)
+      const frame = typeof data === 'string' ? parseFrame(data) : parseBinaryFrame(data)
       if (frame.isControl) readFrame(frame, readControl, this as ClientControl)
-      else if (this.welcomeMessage) this.session.take(frame, text.length)
+      else if (this.welcomeMessage) this.session.take(frame, data.length)
       else throw refuse(RESULT, 'before welcome')
     } catch (error) {
       if (!(error instanceof FrameRefusal)) throw error

@@ -3,7 +3,14 @@
 //   idle ─▶ connecting ─▶ open ─▶ waiting ─▶ connecting …      closed ◀─ close(), or a refusal that is final
 import * as closeCode from '../protocol/close-code.ts'
 import { notRun, type RpcError } from '../protocol/error.ts'
-import type { Authenticated, Hello, Welcome } from '../protocol/messages.ts'
+import {
+  type AdvertisedLimits,
+  type Authenticated,
+  defaultLimits,
+  type Hello,
+  type Welcome,
+} from '../protocol/messages.ts'
+import { type Serving, serves } from '../protocol/serving.ts'
 import { Backoff } from './backoff.ts'
 import type { Calls } from './calls.ts'
 import { closingOf, finalError, isRefusal } from './closing.ts'
@@ -12,8 +19,9 @@ import { ask, Credentials } from './credentials.ts'
 import { type Deferred, makeDeferred } from './deferred.ts'
 import { Leaving } from './leaving.ts'
 import { Line, type LineHost } from './line.ts'
-import { type ClientOptions, toUrl } from './options.ts'
+import { type ClientOptions, requireServable, toUrl, usualServeLimits } from './options.ts'
 import type { Platform } from './platform.ts'
+import { randomName } from './random-name.ts'
 import { Renewal, type RenewalHost } from './renewal.ts'
 import { ClientSession, type SessionHost } from './session.ts'
 import { type ConnectionState, type Emitter, Status } from './state.ts'
@@ -31,6 +39,8 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
   readonly #renewal = new Renewal(this)
   readonly #status: Status
   readonly #credentials: Credentials
+  readonly #limits: AdvertisedLimits
+  readonly #serving: Serving | undefined
   #line: Line | undefined
   /** What new calls are written in. */
   #session: ClientSession
@@ -61,6 +71,8 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     this.#status = new Status(emitter)
     this.#credentials = new Credentials(options)
     this.#leaving = new Leaving(calls)
+    this.#limits = { ...defaultLimits, ...usualServeLimits, ...options.limits }
+    this.#serving = requireServable(options.serve)?.[serves]({ types: calls.types, limits: this.#limits })
     this.#session = this.#newSession(true)
   }
 
@@ -204,7 +216,8 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
       ...session.hello(this.#attempt),
       params: this.#credentials.params,
       timeoutMs: this.#timeoutMs,
-      features: session.sequence.keeps ? ['resume'] : [],
+      features: [...(session.sequence.keeps ? ['resume'] : []), ...(this.#serving ? ['serve'] : [])],
+      ...(this.#serving && { limits: this.#limits }),
     }
   }
 
@@ -263,7 +276,11 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
   // ── Sessions ───────────────────────────────────────────────────────────────
 
   #newSession(mayFly: boolean): ClientSession {
-    const session = new ClientSession(this, this.#calls, { resume: this.#options.resume !== false, mayFly })
+    const session = new ClientSession(this, this.#calls, {
+      resume: this.#options.resume !== false,
+      mayFly,
+      serving: this.#serving,
+    })
     this.#calls.use(session)
     return session
   }
@@ -274,6 +291,10 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
 
   emptied(session: ClientSession): void {
     this.#leaving.emptied(session)
+  }
+
+  disconnect(): void {
+    void this.close()
   }
 
   /** Refused credentials, and no others to be had. */
@@ -307,16 +328,8 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     opening?.reject(error)
     this.#renewal.stop(() => Promise.reject(error))
     this.#calls.failAll(error.code, error.message)
+    this.#session.discard()
     this.#calls.leave(this.#session)
     this.#session = this.#newSession(true)
   }
-}
-
-/** 128 random bits, base64url: the session's name can't be guessed. */
-function randomName(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16))
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .slice(0, 22)
 }

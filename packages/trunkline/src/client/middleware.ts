@@ -1,10 +1,14 @@
 // Client middleware: functions around a call. Does not know lines or sockets.
+
+import type { ClientCall, KeptOptions } from '../calls/call.ts'
+import { type Hand, type Pending, toPending } from '../calls/pending.ts'
 import type { SubscribeOptions } from '../contract/client-types.ts'
-import type { ClientCall, KeptOptions } from './call.ts'
+import { notRun } from '../protocol/error.ts'
 import type { ClientMiddleware } from './options.ts'
-import { type Pending, toPending } from './pending.ts'
 
 type Meta = Readonly<Record<string, unknown>>
+
+const none = (): undefined => undefined
 
 /** Runs a call through middleware; `start` makes it, perhaps more than once, if a middleware says so. */
 export function runMiddleware(
@@ -24,15 +28,38 @@ export function runMiddleware(
       const next = (more?: { meta: Meta }): Promise<unknown> => run(index + 1, { ...meta, ...more?.meta })
       return middleware({ path, input, call: { meta }, signal: options.signal, next })
     }
+    const before = calls.at(-1)
+    // What it has pushed can't be had again: it stays at the outcome it had, and is never made anew with a part of it.
+    if (before?.sender?.isSpent) return before.promise
     const call = start({ ...options, meta, onStreamRefused })
     calls.push(call)
+    begun(call)
     if (isCancelled) call.cancel()
     return call.promise
   }
+  let begun = (_call: ClientCall): void => {}
+  const first = new Promise<ClientCall>((resolve) => {
+    begun = resolve
+  })
   const outcome: Promise<unknown> = run(0, options.meta ?? {})
+  // A middleware that makes no call has the last word: then nothing is pushed.
+  const made = Promise.race([first, outcome.then(none)])
+  made.catch(none)
+  const hand: Hand = {
+    send: (value) => {
+      const sent = made.then((call) => {
+        if (!call) throw notRun('CANCELLED', `"${path}" takes no more items: it is over`)
+        return (calls.at(-1) ?? call).hand.send(value)
+      })
+      // As with a call without middleware: whoever does not wait hears of it from the call.
+      sent.catch(none)
+      return sent
+    },
+    end: () => void made.then(() => calls.at(-1)?.hand.end(), none),
+  }
   const cancel = (): void => {
     isCancelled = true
     for (const call of calls) call.cancel()
   }
-  return toPending(outcome, { cancel })
+  return toPending(outcome, { cancel, hand })
 }

@@ -1,4 +1,6 @@
 // What a client can be told, with defaults and their reasons. Knows nothing else.
+import { type Servable, serves } from '../protocol/serving.ts'
+import type { ValueType } from '../protocol/values.ts'
 import type { ReconnectOptions } from './backoff.ts'
 import type { WebSocketConstructor } from './platform.ts'
 
@@ -24,6 +26,18 @@ export interface ClientMiddlewareArgument {
 /** Runs around every call of a client. What it returns is what the caller gets. */
 export type ClientMiddleware = (argument: ClientMiddlewareArgument) => Promise<unknown>
 
+/** What a server may ask of a client that serves. */
+export interface ServeLimits {
+  /** Bytes of one message. @default 1_048_576 */
+  messageBytes?: number
+  /** Queries and mutations at once; more wait at the server. @default 64, since a page has other work */
+  calls?: number
+  /** Streams at once; more are refused with `OVERLOADED`. @default 64 */
+  streams?: number
+  /** The longest deadline, in ms. @default 300_000 */
+  timeoutMs?: number
+}
+
 export interface ClientOptions {
   /** `ws://` or `wss://` (`http` and `https` stand for them); a path alone is taken from the page. */
   url: Provided<string | URL>
@@ -39,8 +53,23 @@ export interface ClientOptions {
   resume?: boolean
   /** Middleware, the first outermost. */
   use?: readonly ClientMiddleware[]
+  /** Answers calls of the server: `implement(browserApi).handlers({ … })`. */
+  serve?: Servable
+  /** What the server may ask of `serve`. */
+  limits?: ServeLimits
+  /** Types of your own that travel as themselves; the server needs the same. @default none */
+  types?: readonly ValueType[]
   /** Instead of the global one (or `ws` in Node). */
   WebSocket?: WebSocketConstructor
+}
+
+/** A page has other work than its server's. */
+export const usualServeLimits = { calls: 64, streams: 64 }
+
+/** @throws TypeError for what is no app */
+export function requireServable(app: Servable | undefined): Servable | undefined {
+  if (app === undefined || typeof app?.[serves] === 'function') return app
+  throw new TypeError('serve: expected an app, as implement(router).handlers({ … }) gives it')
 }
 
 /** How much may wait while there is no connection: more is a sign that waiting does not help. */

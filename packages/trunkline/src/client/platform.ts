@@ -3,16 +3,17 @@
 
 export interface SocketHandlers {
   open(): void
-  text(frame: string): void
-  /** A binary frame, which this version does not understand. */
-  binary(): void
+  /** A text frame, or a binary one. */
+  frame(data: string | Uint8Array): void
+  /** What was unsent is sent, or nearly. */
+  drained(): void
   /** Once, and last. */
   closed(code: number, reason: string): void
 }
 
 export interface ClientSocket {
   readonly bufferedAmount: number
-  send(text: string): void
+  send(frame: string | Uint8Array): void
   close(code: number, reason: string): void
 }
 
@@ -22,6 +23,8 @@ export interface Platform {
   schedule(flush: () => void): void
   /** Calls `wake` when the network or the page is back, and `sleep` when the page is put away whole. Gives the undo. */
   onWake(wake: () => void, sleep: () => void): () => void
+  /** Nobody looks at the page, and its timers hardly run. */
+  readonly isHidden?: boolean
 }
 
 /** A constructor like the browser's WebSocket. */
@@ -32,17 +35,42 @@ export function webPlatform(given: WebSocketConstructor | undefined): Platform {
     connect(url, protocol, handlers) {
       const socket = new (given ?? findWebSocket())(url, protocol)
       socket.onopen = () => handlers.open()
-      socket.onmessage = ({ data }) => (typeof data === 'string' ? handlers.text(data) : handlers.binary())
+      socket.binaryType = 'arraybuffer'
+      socket.onmessage = ({ data }) => handlers.frame(typeof data === 'string' ? data : new Uint8Array(data))
       // Always followed by `close`; without a listener it is an exception in Node's `ws`.
       socket.onerror = () => {}
       socket.onclose = ({ code, reason }) => handlers.closed(code, reason)
-      return socket
+      let looking = false
+      const look = (): void => {
+        looking = socket.bufferedAmount > 0
+        if (looking) setTimeout(look, lookEveryMs)
+        else handlers.drained()
+      }
+      return {
+        get bufferedAmount() {
+          return socket.bufferedAmount
+        },
+        send(frame) {
+          // Frames are made here, and none is in shared memory.
+          socket.send(frame as string | Uint8Array<ArrayBuffer>)
+          if (looking || socket.bufferedAmount === 0) return
+          // A browser does not say when it has sent.
+          looking = true
+          setTimeout(look, lookEveryMs)
+        },
+        close: (code, reason) => socket.close(code, reason),
+      }
     },
     // As a method of anything else than the window, a browser refuses to run it.
     schedule: (flush) => queueMicrotask(flush),
     onWake: listenForWake,
+    get isHidden() {
+      return globalThis.document?.visibilityState === 'hidden'
+    },
   }
 }
+
+const lookEveryMs = 4
 
 function findWebSocket(): WebSocketConstructor {
   if (typeof WebSocket === 'function') return WebSocket

@@ -4,18 +4,42 @@
 //   fresh ──first call or welcome──▶ attached ──socket lost──▶ detached ──welcome "resumed"──▶ attached …
 //     ▲                                  └───── discarded, or welcome "new" ─────┘
 //     └──────────────────────────────────────────────────┘  what was written waits for another
+
+import type { ClientCall } from '../calls/call.ts'
+import { Collected } from '../protocol/bulk.ts'
 import * as closeCode from '../protocol/close-code.ts'
-import { type Frame, FrameRefusal, readCounts, readFrame, refuse, sequenceBroken } from '../protocol/decode.ts'
-import { ACK, defaultLimits, encodeCancel, encodeCredit, type Hello, ITEM, type Welcome } from '../protocol/messages.ts'
+import {
+  type Frame,
+  FrameRefusal,
+  type ReadMessage,
+  readCounts,
+  readFrame,
+  refuse,
+  sequenceBroken,
+} from '../protocol/decode.ts'
+import type { Encoded, FrameData } from '../protocol/encoded.ts'
+import {
+  ACK,
+  defaultLimits,
+  encodeCancel,
+  encodeCredit,
+  type Hello,
+  ITEM,
+  PART,
+  type Welcome,
+} from '../protocol/messages.ts'
 import { joinBatch, Outbox, type OutboxHost } from '../protocol/outbox.ts'
-import { type ClientCalls, readCall } from '../protocol/read-at-client.ts'
+import { type Replies, readReply } from '../protocol/read-replies.ts'
 import { Sequence } from '../protocol/sequence.ts'
-import type { ClientCall } from './call.ts'
+import type { Serving } from '../protocol/serving.ts'
+import { Answers } from './answers.ts'
 import { maxFirstFlight } from './options.ts'
 
 /** The socket, as its session sees it. */
 export interface SessionLine {
-  write(text: string): void
+  /** More is unsent than the network takes at the moment. */
+  readonly isBehind: boolean
+  write(frame: FrameData): void
 }
 
 export interface SessionHost {
@@ -23,6 +47,8 @@ export interface SessionHost {
   schedule(flush: () => void): void
   /** Nothing that was written in it is open any more. */
   emptied(session: ClientSession): void
+  /** What it serves wants no more of this server. */
+  disconnect(): void
 }
 
 /** The client's calls, as a session sees them. */
@@ -38,10 +64,22 @@ export interface SessionCalls {
 /** Copies of frames that no server in its right mind leaves unacknowledged, in UTF-16 units: then the session can't be resumed, and that is all. */
 const maxCopies = 16 * 1024 * 1024
 
+/** Unacknowledged, in bytes, before the next piece of something large. */
+const maxBulkLength = 512 * 1024
+
 /** Breaks in a row, each behind the same replay. */
 const maxStrikes = 2
 
-export class ClientSession implements OutboxHost, ClientCalls {
+/** Parts of one message taken from a server: its own limit is smaller, this one only bounds memory. */
+const maxReceived = 64 * 1024 * 1024
+
+export interface SessionOptions {
+  readonly resume: boolean
+  readonly mayFly: boolean
+  readonly serving: Serving | undefined
+}
+
+export class ClientSession implements OutboxHost, Replies {
   readonly sequence = new Sequence()
   /** Written and not settled, by id. */
   readonly written = new Map<number, ClientCall>()
@@ -56,12 +94,18 @@ export class ClientSession implements OutboxHost, ClientCalls {
   readonly #calls: SessionCalls
   readonly #outbox = new Outbox(this)
   readonly #resume: boolean
+  /** Of the parts of a large message. */
+  readonly #collected = new Collected()
+  /** The server's calls to this client, where it serves. */
+  readonly #answers: Answers | undefined
   /** The attempt with which it began. */
   #since: number | undefined
   #attempt = 0
   /** Calls may be written behind `hello`: there is nobody they could be taken for but who this is now. */
   #mayFly: boolean
   #line: SessionLine | undefined
+  /** Somebody had something to push while the line was behind. */
+  #wantsRoom = false
   /** Settled while nothing could be said, and those of them that the last `hello` has named. */
   #settled = new Set<number>()
   #named = new Set<number>()
@@ -69,11 +113,12 @@ export class ClientSession implements OutboxHost, ClientCalls {
   #replayedAt: number | undefined
   #strikes = 0
 
-  constructor(host: SessionHost, calls: SessionCalls, { resume, mayFly }: { resume: boolean; mayFly: boolean }) {
+  constructor(host: SessionHost, calls: SessionCalls, { resume, mayFly, serving }: SessionOptions) {
     this.#host = host
     this.#calls = calls
     this.#mayFly = mayFly
     this.#resume = this.sequence.keeps = resume
+    this.#answers = serving && new Answers(this, this.#outbox, serving)
   }
 
   get line(): SessionLine | undefined {
@@ -84,6 +129,23 @@ export class ClientSession implements OutboxHost, ClientCalls {
   get count(): number {
     const { received, sent, unacknowledged } = this.sequence
     return received + sent - unacknowledged
+  }
+
+  /** What calls push may be written; when that is only for want of room, the next frame that comes is a reason to look again. */
+  get maySend(): boolean {
+    if (this.room !== Infinity || !this.#line) return false
+    this.#wantsRoom = this.#line.isBehind
+    return !this.#wantsRoom
+  }
+
+  /** Nothing is open, of either end's. */
+  get isEmpty(): boolean {
+    return this.written.size === 0 && !this.#answers?.size
+  }
+
+  /** Something has ended that was open. */
+  answered(): void {
+    if (this.isEmpty) this.#host.emptied(this)
   }
 
   /** Written and not answered. */
@@ -126,6 +188,14 @@ export class ClientSession implements OutboxHost, ClientCalls {
     this.room = Infinity
     if (!features.includes('resume')) sequence.forget()
     this.#calls.writeWaiting()
+    this.wake()
+  }
+
+  /** There is a line, or it is no longer behind: what is pushed goes on. */
+  wake(): void {
+    for (const call of this.written.values()) call.sender?.wake()
+    this.#answers?.wake()
+    this.#outbox.pump()
   }
 
   #replay(line: SessionLine, received: number): void {
@@ -139,9 +209,10 @@ export class ClientSession implements OutboxHost, ClientCalls {
       throw new FrameRefusal(closeCode.sequenceBroken, 'nothing came across with three connections in a row')
     this.#replayedAt = sequence.unacknowledged > 0 ? progress : undefined
     for (const copy of sequence.copies) line.write(copy)
-    for (const id of this.#settled) this.#outbox.push(encodeCancel(id))
+    for (const id of this.#settled) this.#outbox.pushAfter(encodeCancel(id))
     this.#settled.clear()
     for (const call of this.streams.values()) call.subscription?.renew()
+    this.#answers?.resumed()
   }
 
   /** The server has refused the socket before it worked off anything: what was first written there has not run. */
@@ -169,6 +240,8 @@ export class ClientSession implements OutboxHost, ClientCalls {
     this.#replayedAt = undefined
     this.#strikes = 0
     this.#settled.clear()
+    this.#answers?.end()
+    this.#collected.clear()
     this.#outbox.clear()
     const calls = [...this.written.values()]
     this.written.clear()
@@ -179,21 +252,29 @@ export class ClientSession implements OutboxHost, ClientCalls {
   // ── For calls ──────────────────────────────────────────────────────────────
 
   /** Writes the `open` of a call, for which there has to be room. */
-  open(call: ClientCall, text: string): void {
-    this.room -= text.length
+  open(call: ClientCall, message: Encoded): void {
+    this.room -= message.length
     this.written.set(call.id, call)
     this.#since ??= this.#attempt
-    this.#outbox.push(text)
+    if (typeof message !== 'string') call.opened = message
+    this.#outbox.push(message)
   }
 
   /** Takes a call that has settled off the table; `tell` says that the server has to hear of it. False when it was not here. */
   settled(call: ClientCall, tell: boolean): boolean {
     if (!this.written.delete(call.id)) return false
-    if (tell && this.#line) this.#outbox.push(encodeCancel(call.id))
-    else if (tell) this.#settled.add(call.id)
+    // Taken back, it was never asked; else never before what it cancels.
+    const isKnown = tell && !(call.opened && this.#outbox.withdraw(call.opened))
+    if (isKnown && this.#line) this.#outbox.pushAfter(encodeCancel(call.id))
+    else if (isKnown) this.#settled.add(call.id)
     this.#forgetStream(call)
-    if (this.written.size === 0) this.#host.emptied(this)
+    this.answered()
     return true
+  }
+
+  /** Writes what a call pushes. */
+  push(message: Encoded): void {
+    this.#outbox.pushStream(message)
   }
 
   credit(call: ClientCall, items: number, bytes: number): void {
@@ -202,23 +283,39 @@ export class ClientSession implements OutboxHost, ClientCalls {
 
   // ── Frames ─────────────────────────────────────────────────────────────────
 
+  /** The server has told its counts. @throws FrameRefusal when they don't agree with this end's */
+  acknowledged(received: number, sent: number): void {
+    this.sequence.check(received, sent)
+    this.#outbox.pump()
+  }
+
   /** Takes a frame of calls. @throws FrameRefusal when it breaks the protocol */
   take(frame: Frame, length: number): void {
     const { sequence } = this
     if (frame.isCounted) sequence.take(length)
-    if (frame.ack) sequence.check(...readCounts(ACK, frame.ack))
-    readFrame(frame, readCall, this as ClientCalls)
+    if (frame.ack) this.acknowledged(...readCounts(ACK, frame.ack))
+    readFrame(frame, this.#read, this as Replies)
     if (sequence.keeps && sequence.owesAckAlone) this.#line?.write(sequence.ack(false))
+    // What the server says is no timer: it comes in a hidden page too.
+    if (this.#wantsRoom && this.maySend) this.wake()
+  }
+
+  readonly #read: ReadMessage<Replies> = (type, message, receiver) => {
+    if (type === PART) return this.#collected.add(message, maxReceived)
+    this.#collected.give(message)
+    if (!this.#answers?.read(type, message)) readReply(type, message, receiver)
   }
 
   result(id: number, value: unknown, rich: unknown): void {
     this.written.get(id)?.result(value, rich)
   }
 
-  error: ClientCalls['error'] = (id, code, ...rest) => {
+  error: Replies['error'] = (id, code, ...rest) => {
     const call = this.written.get(id)
     if (!call) return
     if (code !== 'SHUTTING_DOWN' || !this.isLeaving) return call.error(code, ...rest)
+    // What it has pushed is gone with this server.
+    if (call.sender?.hasBegun) return call.error(code, ...rest)
     if (rest[1].delivery === 'not-run') return this.#calls.reopen(call)
     // It was written to another server before this one: that is still not known to have run.
     this.settled(call, false)
@@ -230,7 +327,7 @@ export class ClientSession implements OutboxHost, ClientCalls {
     if (!call) return
     this.#forgetStream(call)
     call.accept(stream, position)
-    this.streams.set(stream, call)
+    if (stream > 0) this.streams.set(stream, call)
     // It is no longer one of those that wait for an answer.
     this.#calls.writeWaiting()
   }
@@ -240,12 +337,21 @@ export class ClientSession implements OutboxHost, ClientCalls {
     if (call && !call.item(value, eventId, size, rich)) throw refuse(ITEM, 'beyond the credit')
   }
 
+  /** The server has room for more of what a call pushes. */
+  raise(id: number, items: number, bytes: number): void {
+    this.written.get(id)?.sender?.credit(items, bytes)
+  }
+
   gap(stream: number, reason: string, position: string | undefined): void {
     this.streams.get(stream)?.missing(reason, position)
   }
 
   end(id: number): void {
     this.written.get(id)?.end()
+  }
+
+  disconnect(): void {
+    this.#host.disconnect()
   }
 
   // ── For its outbox ─────────────────────────────────────────────────────────
@@ -259,7 +365,11 @@ export class ClientSession implements OutboxHost, ClientCalls {
     this.#host.schedule(this.#flush)
   }
 
-  joinStreams(messages: string[]): string {
+  get mayBulk(): boolean {
+    return this.maySend && this.sequence.length < maxBulkLength
+  }
+
+  joinStreams(messages: Encoded[]): FrameData {
     return joinBatch(messages)
   }
 
@@ -267,9 +377,9 @@ export class ClientSession implements OutboxHost, ClientCalls {
     return this.sequence.keeps && this.sequence.owesAck ? this.sequence.ack(counted) : undefined
   }
 
-  write(text: string, counted: boolean): void {
-    if (counted) this.sequence.add(text)
-    this.#line?.write(text)
+  write(frame: FrameData, counted: boolean): void {
+    if (counted) this.sequence.add(frame)
+    this.#line?.write(frame)
     if (this.sequence.length > maxCopies) this.sequence.forget()
   }
 

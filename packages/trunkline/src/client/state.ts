@@ -1,4 +1,5 @@
 // The state a client shows: immutable snapshots, changed in one place and then announced. Does not know why it changes.
+import { callBack } from '../calls/call-back.ts'
 import type { Gap } from '../contract/client-types.ts'
 
 export interface ConnectionState {
@@ -91,16 +92,5 @@ export class Emitter {
       round()
       this.#queue.shift()
     }
-  }
-}
-
-/** Runs a function of the user's: its mistake is nobody's failure here, and must not be lost either. */
-export function callBack(run: () => void): void {
-  try {
-    run()
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error
-    })
   }
 }

@@ -20,6 +20,11 @@ export interface SubscribeOptions extends CallOptions {
   lastEventId?: string | undefined
   /** Told when events are missing; `'error'` ends the subscription with `GAP` instead. */
   onGap?: ((gap: Gap) => void) | 'error' | undefined
+  /**
+   * Items of 1 KiB that may be on their way or wait for the loop, fewer of larger ones. With a few, and a source that keeps the
+   * newest (`policy: 'latest'`), nothing is old when it comes, however slow the line. @default 256, and more while the loop keeps up
+   */
+  credit?: number | undefined
 }
 
 /** Events that the consumer will not see. */
@@ -59,9 +64,31 @@ export interface PendingSubscription<Item, Failure = RpcError>
   readonly [errorType]?: Failure
 }
 
+export interface SendOptions<Item> extends CallOptions {
+  /** What to push; pulled as the server has room for it. Without it, write by hand: `await call.send(item)`, `call.end()`. */
+  send?: AsyncIterable<Item> | Iterable<Item> | undefined
+}
+
+/** Pushes by hand, where the call was given no iterable. */
+export interface Sending<Item> {
+  /** Resolves when the item is on its way: await each, and memory stays bounded. Rejects when the call is over. */
+  send(item: Item): Promise<void>
+  /** Nothing more comes; the answer still does. */
+  end(): void
+}
+
+/** An upload under way: the promise of its answer, and what it is sent meanwhile. */
+export interface UploadCall<Output, Item, Failure = RpcError> extends Call<Output, Failure>, Sending<Item> {}
+
+/** A duplex call under way: iterate what the server pushes, send what this side pushes. */
+export interface DuplexCall<Output, Item, Failure = RpcError>
+  extends PendingSubscription<Output, Failure>,
+    Sending<Item> {}
+
 interface AnyProcedure {
   readonly kind: ProcedureKind
   readonly input: unknown
+  readonly send: unknown
   readonly output: unknown
   readonly errors: unknown
 }
@@ -102,10 +129,50 @@ export type SubscribeProcedure<Node extends AnyProcedure> = undefined extends un
       CallError<{ [Code in keyof Node['errors']]: InferOutput<Node['errors'][Code]> }>
     >
 
+export type UploadProcedure<Node extends AnyProcedure> = undefined extends undefined & InferInput<Node['input']>
+  ? (
+      input?: Exclude<InferInput<Node['input']>, void>,
+      options?: SendOptions<InferInput<Node['send']>>,
+    ) => UploadCall<
+      InferOutput<Node['output']>,
+      InferInput<Node['send']>,
+      CallError<{ [Code in keyof Node['errors']]: InferOutput<Node['errors'][Code]> }>
+    >
+  : (
+      input: InferInput<Node['input']>,
+      options?: SendOptions<InferInput<Node['send']>>,
+    ) => UploadCall<
+      InferOutput<Node['output']>,
+      InferInput<Node['send']>,
+      CallError<{ [Code in keyof Node['errors']]: InferOutput<Node['errors'][Code]> }>
+    >
+
+export type DuplexProcedure<Node extends AnyProcedure> = undefined extends undefined & InferInput<Node['input']>
+  ? (
+      input?: Exclude<InferInput<Node['input']>, void>,
+      options?: SendOptions<InferInput<Node['send']>>,
+    ) => DuplexCall<
+      InferOutput<Node['output']>,
+      InferInput<Node['send']>,
+      CallError<{ [Code in keyof Node['errors']]: InferOutput<Node['errors'][Code]> }>
+    >
+  : (
+      input: InferInput<Node['input']>,
+      options?: SendOptions<InferInput<Node['send']>>,
+    ) => DuplexCall<
+      InferOutput<Node['output']>,
+      InferInput<Node['send']>,
+      CallError<{ [Code in keyof Node['errors']]: InferOutput<Node['errors'][Code]> }>
+    >
+
 type ClientNode<Node> = Node extends AnyProcedure
-  ? Node['kind'] extends 'subscription'
-    ? SubscribeProcedure<Node>
-    : CallProcedure<Node>
+  ? Node['kind'] extends 'query' | 'mutation'
+    ? CallProcedure<Node>
+    : Node['kind'] extends 'subscription'
+      ? SubscribeProcedure<Node>
+      : Node['kind'] extends 'upload'
+        ? UploadProcedure<Node>
+        : DuplexProcedure<Node>
   : RouterClient<Node>
 
 /** The typed proxy of a router: same keys, procedures as functions. */

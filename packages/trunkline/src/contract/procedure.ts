@@ -2,7 +2,13 @@
 import { describe, mistake } from './mistake.ts'
 import type { Schema } from './schema.ts'
 
-export type ProcedureKind = 'query' | 'mutation' | 'subscription'
+export type ProcedureKind = 'query' | 'mutation' | 'subscription' | 'upload' | 'duplex'
+
+/** The handler gives a stream of items. */
+export const givesItems = (kind: ProcedureKind): boolean => kind === 'subscription' || kind === 'duplex'
+
+/** The caller pushes items. */
+export const takesItems = (kind: ProcedureKind): boolean => kind === 'upload' || kind === 'duplex'
 
 /** Free data on a procedure, for middleware of both ends: `meta: { role: 'admin' }`. */
 export type ProcedureMeta = Readonly<Record<string, unknown>>
@@ -11,11 +17,13 @@ export type ProcedureMeta = Readonly<Record<string, unknown>>
 export type ErrorSchemas = Readonly<Record<string, Schema>>
 
 /** A finished procedure: flat, and nothing but data. */
-export interface Procedure<Kind = ProcedureKind, Input = unknown, Output = unknown, Errors = unknown> {
+export interface Procedure<Kind = ProcedureKind, Input = unknown, Output = unknown, Errors = unknown, Send = unknown> {
   readonly kind: Kind
   readonly input: Input
   readonly output: Output
   readonly errors: Errors
+  /** Of what the caller pushes. */
+  readonly send: Send
   readonly meta: ProcedureMeta
   readonly idempotent: boolean
   readonly validateOutput: boolean | undefined
@@ -42,6 +50,11 @@ export interface MutationDefinition<Input, Output, Errors> extends ProcedureDefi
   idempotent?: boolean
 }
 
+export interface SendingDefinition<Input, Send, Output, Errors> extends ProcedureDefinition<Input, Output, Errors> {
+  /** Schema of each item that the caller pushes. */
+  send: Send
+}
+
 type MaybeSchema = Schema | undefined
 
 const brand = Symbol.for('trunkline.procedure')
@@ -55,7 +68,7 @@ export function query<
   Input extends MaybeSchema = undefined,
   Output extends MaybeSchema = undefined,
   Errors extends ErrorSchemas = Record<never, never>,
->(definition: ProcedureDefinition<Input, Output, Errors> = {}): Procedure<'query', Input, Output, Errors> {
+>(definition: ProcedureDefinition<Input, Output, Errors> = {}): Procedure<'query', Input, Output, Errors, undefined> {
   return define('query', definition)
 }
 
@@ -64,7 +77,7 @@ export function mutation<
   Input extends MaybeSchema = undefined,
   Output extends MaybeSchema = undefined,
   Errors extends ErrorSchemas = Record<never, never>,
->(definition: MutationDefinition<Input, Output, Errors> = {}): Procedure<'mutation', Input, Output, Errors> {
+>(definition: MutationDefinition<Input, Output, Errors> = {}): Procedure<'mutation', Input, Output, Errors, undefined> {
   return define('mutation', definition)
 }
 
@@ -73,8 +86,30 @@ export function subscription<
   Input extends MaybeSchema = undefined,
   Output extends MaybeSchema = undefined,
   Errors extends ErrorSchemas = Record<never, never>,
->(definition: ProcedureDefinition<Input, Output, Errors> = {}): Procedure<'subscription', Input, Output, Errors> {
+>(
+  definition: ProcedureDefinition<Input, Output, Errors> = {},
+): Procedure<'subscription', Input, Output, Errors, undefined> {
   return define('subscription', definition)
+}
+
+/** The client pushes items of type `send`; the server answers once, with an `output`. */
+export function upload<
+  Send extends Schema,
+  Input extends MaybeSchema = undefined,
+  Output extends MaybeSchema = undefined,
+  Errors extends ErrorSchemas = Record<never, never>,
+>(definition: SendingDefinition<Input, Send, Output, Errors>): Procedure<'upload', Input, Output, Errors, Send> {
+  return define('upload', definition)
+}
+
+/** Both push, until either side ends it: the client items of type `send`, the server items of type `output`. */
+export function duplex<
+  Send extends Schema,
+  Input extends MaybeSchema = undefined,
+  Output extends MaybeSchema = undefined,
+  Errors extends ErrorSchemas = Record<never, never>,
+>(definition: SendingDefinition<Input, Send, Output, Errors>): Procedure<'duplex', Input, Output, Errors, Send> {
+  return define('duplex', definition)
 }
 
 function requireCost(kind: ProcedureKind, cost: number): number {
@@ -92,23 +127,33 @@ function checkDefinition(kind: ProcedureKind, definition: unknown): void {
   if ('~standard' in definition) {
     throw mistake(`${kind}(definition): got a schema; say what it is for: ${kind}({ output: schema })`, 'contract')
   }
+  if (takesItems(kind) && !('send' in definition && definition.send)) {
+    throw mistake(`${kind}({ send }): expected the schema of what the caller pushes, got nothing`, 'contract')
+  }
+  if (takesItems(kind) && 'idempotent' in definition) {
+    throw mistake(
+      `${kind}({ idempotent }): what was pushed is gone, so a lost ${kind} can't be repeated; leave it out`,
+      'contract',
+    )
+  }
   for (const key of Object.keys(definition)) {
-    if (knownKeys.has(key)) continue
-    const known = [...knownKeys].join(', ')
+    if (knownKeys.has(key) || (key === 'send' && takesItems(kind))) continue
+    const known = [...knownKeys, ...(takesItems(kind) ? ['send'] : [])].join(', ')
     throw mistake(`${kind}({ ${key} }): expected only ${known}; data of your own goes into meta`, 'contract')
   }
 }
 
-function define<Kind extends ProcedureKind, Input, Output, Errors>(
+function define<Kind extends ProcedureKind, Input, Output, Errors, Send = undefined>(
   kind: Kind,
-  definition: MutationDefinition<Input, Output, Errors>,
-): Procedure<Kind, Input, Output, Errors> {
+  definition: MutationDefinition<Input, Output, Errors> & { send?: Send },
+): Procedure<Kind, Input, Output, Errors, Send> {
   checkDefinition(kind, definition)
   const procedure = {
     kind,
     input: definition.input,
     output: definition.output,
     errors: definition.errors ?? {},
+    send: definition.send,
     meta: definition.meta ?? {},
     idempotent: definition.idempotent ?? false,
     validateOutput: definition.validateOutput,
@@ -116,5 +161,5 @@ function define<Kind extends ProcedureKind, Input, Output, Errors>(
   }
   Object.defineProperty(procedure, brand, { value: true })
   // An absent schema is `undefined`, which is what its type parameter then defaults to.
-  return Object.freeze(procedure) as Procedure<Kind, Input, Output, Errors>
+  return Object.freeze(procedure) as Procedure<Kind, Input, Output, Errors, Send>
 }

@@ -98,6 +98,7 @@ function checkName(name: string, path: string): void {
 function checkProcedure(procedure: Procedure, path: string): void {
   checkSchema(procedure.input, `${path}: input`)
   checkSchema(procedure.output, `${path}: output`)
+  checkSchema(procedure.send, `${path}: send`)
   const { errors } = procedure
   if (typeof errors !== 'object' || errors === null || Array.isArray(errors)) {
     throw mistake(`${path}: errors: expected a record of schemas by code, got ${describe(errors)}`, 'contract')

@@ -2,7 +2,6 @@
 
 export const done = 1000
 export const goingAway = 1001
-export const unsupportedData = 1003
 export const abnormal = 1006
 export const tooLarge = 1009
 export const internalError = 1011
@@ -26,7 +25,6 @@ export const slowConsumer = 4202
 export const closeCode = {
   done,
   goingAway,
-  unsupportedData,
   abnormal,
   tooLarge,
   internalError,

@@ -1,5 +1,5 @@
 // Reading frames, both ends: any text in, messages out one by one, or a typed refusal. Does not know what a message does.
-import { ACK, AUTHENTICATED, CANCEL, END, HELLO, OPEN, PING, WELCOME } from './messages.ts'
+import { ACK, AUTHENTICATED, CANCEL, END, HELLO, OPEN, PART, PING, WELCOME } from './messages.ts'
 
 /** A frame that breaks the protocol: close with `code`. The reason names the message and what was wrong with it. */
 export class FrameRefusal extends Error {
@@ -19,6 +19,8 @@ export type ReadMessage<Receiver> = (type: unknown, message: Message, receiver: 
 /** A frame taken apart: its messages are still to be read. */
 export interface Frame {
   readonly messages: readonly unknown[]
+  /** As it came, in UTF-16 units or bytes. */
+  readonly length: number
   /** Both ends count it (PROTOCOL.md section 9). */
   readonly isCounted: boolean
   /** Its first message, and so each, is for the connection and not for a call. */
@@ -48,7 +50,7 @@ export function parseFrame(text: string): Frame {
     if (isCounted(message[0])) counted = true
     else if (message[0] === ACK) ack = message
   }
-  return { messages, isCounted: counted, isControl: control, ack }
+  return { messages, length: text.length, isCounted: counted, isControl: control, ack }
 }
 
 /** Gives the message at `index` to `read`. @throws FrameRefusal when it breaks the protocol */
@@ -75,12 +77,12 @@ function isControl(type: unknown): boolean {
 }
 
 function isCounted(type: unknown): boolean {
-  return (typeof type === 'number' && type >= OPEN && type <= END) || type === CANCEL
+  return (typeof type === 'number' && type >= OPEN && type <= END) || type === CANCEL || type === PART
 }
 
 /** By number. */
 const names =
-  'hello welcome open result error accept item gap end credit cancel ack ping pong goaway authenticate authenticated'.split(
+  'hello welcome open result error accept item gap end credit cancel ack ping pong goaway authenticate authenticated part'.split(
     ' ',
   )
 

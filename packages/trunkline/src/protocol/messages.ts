@@ -1,4 +1,6 @@
 // Messages as text: each function gives one message's JSON. Numbers and shapes are PROTOCOL.md section 2. Does not frame, send or read.
+
+import { type Encoded, pack } from './encoded.ts'
 import type { Delivery } from './error.ts'
 import type { Payload } from './values.ts'
 
@@ -19,6 +21,7 @@ export const PONG = 13
 export const GOAWAY = 14
 export const AUTHENTICATE = 15
 export const AUTHENTICATED = 16
+export const PART = 17
 
 /** Limits of a stream, in items and bytes, since its beginning. */
 export type CreditPair = readonly [items: number, bytes: number]
@@ -33,6 +36,8 @@ export interface Hello {
   timeoutMs?: number
   credit?: CreditPair
   features?: readonly string[]
+  /** What the server may ask of a client that serves. */
+  limits?: Partial<AdvertisedLimits>
   /** Calls that the client has settled and could not cancel. */
   settled?: readonly number[]
 }
@@ -95,6 +100,9 @@ export const nominalItemBytes = 1024
 /** The most credit a consumer gives out; PROTOCOL.md section 5. */
 export const maxWindowBytes = 4 * 1024 * 1024
 
+/** Four times the largest window: what a consumer holds of an honest sender is less, whatever else is in its frames. */
+export const maxHeldBytes = 4 * maxWindowBytes
+
 /** First credit of a stream: 256 items and 256 KiB hold a burst, and bound what a reader that stops leaves behind. */
 export const initialCredit: CreditPair = [256, 256 * nominalItemBytes]
 
@@ -104,20 +112,20 @@ export const encodeWelcome = (welcome: Welcome): string => JSON.stringify([WELCO
 
 const absentValue: Payload = { json: 'null', rich: '[["undefined"]]' }
 
-export function encodeOpen(id: number, path: string, input: Payload, options: OpenOptions | undefined): string {
+export function encodeOpen(id: number, path: string, input: Payload, options: OpenOptions | undefined): Encoded {
   const head = `[2,${id},${JSON.stringify(path)},${input.json}`
-  if (input.rich) return `${head},${JSON.stringify(options ?? null)},${input.rich}]`
+  if (input.rich) return pack(`${head},${JSON.stringify(options ?? null)},${input.rich}]`, input.bytes)
   return options ? `${head},${JSON.stringify(options)}]` : `${head}]`
 }
 
 /** An `open` without an input: the place is left out where nothing follows it. */
-export function encodeBareOpen(id: number, path: string, options: OpenOptions | undefined): string {
+export function encodeBareOpen(id: number, path: string, options: OpenOptions | undefined): Encoded {
   return options ? encodeOpen(id, path, absentValue, options) : `[2,${id},${JSON.stringify(path)}]`
 }
 
-export function encodeResult(id: number, value: Payload | undefined): string {
+export function encodeResult(id: number, value: Payload | undefined): Encoded {
   if (!value) return `[3,${id}]`
-  return value.rich ? `[3,${id},${value.json},${value.rich}]` : `[3,${id},${value.json}]`
+  return value.rich ? pack(`[3,${id},${value.json},${value.rich}]`, value.bytes) : `[3,${id},${value.json}]`
 }
 
 export interface Failure {
@@ -128,15 +136,15 @@ export interface Failure {
 }
 
 /** `stream`: the call is a stream that was not accepted. */
-export function encodeError(id: number, failure: Failure, stream: boolean): string {
+export function encodeError(id: number, failure: Failure, stream: boolean): Encoded {
   const details: string[] = []
   if (failure.delivery !== 'ran') details.push(`"delivery":"${failure.delivery}"`)
   if (stream) details.push('"stream":true')
   if (failure.data) details.push(`"data":${failure.data.json}`)
   let text = `[4,${id},${JSON.stringify(failure.code)},${JSON.stringify(failure.message)}`
   if (details.length) text += `,{${details.join(',')}}`
-  if (failure.data?.rich) text += `,${failure.data.rich}`
-  return `${text}]`
+  if (!failure.data?.rich) return `${text}]`
+  return pack(`${text},${failure.data.rich}]`, failure.data.bytes)
 }
 
 export function encodeAccept(id: number, stream: number, position: string | undefined): string {
@@ -146,16 +154,16 @@ export function encodeAccept(id: number, stream: number, position: string | unde
 /** What an item costs in bytes, or 0 for the nominal cost. */
 export function sizeOf(value: Payload | undefined): number {
   if (!value) return 0
-  const length = value.json.length + (value.rich?.length ?? 0)
+  const length = value.json.length + (value.rich?.length ?? 0) + (value.bytes?.length ?? 0)
   return length > nominalItemBytes ? length : 0
 }
 
-export function encodeItem(stream: number, value: Payload | undefined, eventId: string | undefined): string {
+export function encodeItem(stream: number, value: Payload | undefined, eventId: string | undefined): Encoded {
   if (!value && eventId === undefined) return `[6,${stream}]`
-  const { json, rich } = value ?? absentValue
+  const { json, rich, bytes } = value ?? absentValue
   const size = sizeOf(value)
   const id = eventId === undefined ? 'null' : JSON.stringify(eventId)
-  if (rich) return `[6,${stream},${json},${id},${size},${rich}]`
+  if (rich) return pack(`[6,${stream},${json},${id},${size},${rich}]`, bytes)
   if (size) return `[6,${stream},${json},${id},${size}]`
   return eventId === undefined ? `[6,${stream},${json}]` : `[6,${stream},${json},${id}]`
 }
@@ -167,6 +175,12 @@ export const encodeGap = (stream: number, reason: string, position?: string): st
     : `[7,${stream},{"reason":"${reason}","position":${JSON.stringify(position)}}]`
 
 export const encodeEnd = (id: number): string => `[8,${id}]`
+
+/** A piece of the parts of a message that comes behind it. */
+export const encodePart = (length: number): string => `[17,[0,${length}],[["bytes"]]]`
+
+/** What came of the parts is for no message any more. */
+export const discardParts = '[17,null]'
 
 export const encodeGoaway = (drainMs: number, reason: string, spreadMs: number): string =>
   JSON.stringify([GOAWAY, { drainMs, reason, spreadMs }])

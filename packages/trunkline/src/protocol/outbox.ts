@@ -1,4 +1,7 @@
 // Frame batching: gathers what one end says in a turn and writes it as one frame. Does not know the socket or the messages.
+import { joinPacked } from './binary-frame.ts'
+import { Bulk } from './bulk.ts'
+import type { Encoded, FrameData } from './encoded.ts'
 
 /** Batches are cut here, so that one frame neither waits for the rest nor meets the receiver's limit. */
 const cutAt = 64 * 1024
@@ -9,47 +12,91 @@ const cutAt = 64 * 1024
  */
 const cutAtCalls = 32
 
-/** Joins the messages of a batch into a frame's text. */
-export function joinBatch(messages: readonly string[]): string {
+/** Joins the messages of a batch into a frame. */
+export function joinBatch(messages: readonly Encoded[]): FrameData {
+  for (const message of messages) if (typeof message !== 'string') return joinPacked(messages)
   return messages.length === 1 ? (messages[0] as string) : `[${messages.join(',')}]`
 }
 
 export interface OutboxHost {
+  /** The socket is not behind, and not too much is unacknowledged: large parts may go on. */
+  readonly mayBulk: boolean
   /** Runs `outbox.flush()` once what the current turn has to say is said. */
   schedule(outbox: Outbox): void
   /** Writes a frame; `counted` says whether it belongs to the session's sequence. */
-  write(text: string, counted: boolean): void
+  write(frame: FrameData, counted: boolean): void
   /** What else may ride on a frame that is about to be written, if there is something. */
   rider(counted: boolean): string | undefined
   /** Joins a batch of stream messages alone; a server shares the result between connections. */
-  joinStreams(messages: string[]): string
+  joinStreams(messages: Encoded[]): FrameData
 }
 
 export class Outbox {
   readonly #host: OutboxHost
-  #calls: string[] = []
-  #streams: string[] = []
+  #calls: Encoded[] = []
+  #streams: Encoded[] = []
   #size = 0
   #counted = false
   #scheduled = false
+  readonly #bulk: Bulk
+  /** Something large is in the batch: in the order of streams. */
+  #hasLarge = false
 
   constructor(host: OutboxHost) {
     this.#host = host
+    this.#bulk = new Bulk({
+      get mayBulk() {
+        return host.mayBulk
+      },
+      write: (message, isStream) => {
+        this.#hasLarge = true
+        this.#add(message, isStream)
+      },
+    })
   }
 
   /** Adds a message that goes before those of streams. */
-  push(message: string): void {
-    this.#reserve(message.length)
-    this.#calls.push(message)
-    this.#counted = true
-    if (this.#calls.length >= cutAtCalls) this.#write()
+  push(message: Encoded): void {
+    if (typeof message === 'string' || !this.#bulk.take(message, false)) this.#add(message, false)
   }
 
   /** Adds a message of a stream: those keep their order among each other. */
-  pushStream(message: string): void {
+  pushStream(message: Encoded): void {
+    if (!this.#bulk.take(message, true)) this.#add(message, true)
+  }
+
+  /** Of what is large and waits for room. */
+  get waitingLength(): number {
+    return this.#bulk.length
+  }
+
+  /** The same, without the one that is on its way. */
+  get waitingBehind(): number {
+    return this.#bulk.lengthBehind
+  }
+
+  /** Adds a message about a call: never before its `open`, which may be large and on its way. */
+  pushAfter(message: string): void {
+    if (this.#hasLarge || this.#bulk.length > 0) this.pushStream(message)
+    else this.push(message)
+  }
+
+  /** Takes back a message that is large and not sent whole; false when there is nothing to take back. */
+  withdraw(message: Encoded): boolean {
+    return this.#bulk.withdraw(message)
+  }
+
+  /** There is room, perhaps: what is large goes on. */
+  pump(): void {
+    this.#bulk.pump()
+  }
+
+  #add(message: Encoded, isStream: boolean): void {
     this.#reserve(message.length)
-    this.#streams.push(message)
+    const messages = isStream ? this.#streams : this.#calls
+    messages.push(message)
     this.#counted = true
+    if (!isStream && messages.length >= cutAtCalls) this.#write()
   }
 
   /** Adds a message that rides with others and, alone, makes a frame that isn't counted. */
@@ -68,7 +115,7 @@ export class Outbox {
     const streams = this.#streams
     if (calls.length === 0 && streams.length === 0) return
     const counted = this.#counted
-    this.clear()
+    this.#empty()
     // Alone, streams' messages are the same for many connections: nothing of one's own is put among them.
     if (calls.length === 0) return this.#host.write(this.#host.joinStreams(streams), counted)
     const rider = this.#host.rider(counted)
@@ -78,10 +125,16 @@ export class Outbox {
 
   /** Forgets what was not written. */
   clear(): void {
+    this.#bulk.clear()
+    this.#empty()
+  }
+
+  #empty(): void {
     this.#calls = []
     this.#streams = []
     this.#size = 0
     this.#counted = false
+    this.#hasLarge = false
   }
 
   #reserve(length: number): void {

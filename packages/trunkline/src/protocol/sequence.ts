@@ -1,6 +1,7 @@
 // One end's side of a session's counted frames: how many came and went, and copies of those the other end may lack
 // (PROTOCOL.md section 9). Both ends have one. Does not know sockets or what is in a frame.
 import { sequenceBroken } from './decode.ts'
+import type { FrameData } from './encoded.ts'
 import { encodeAck } from './messages.ts'
 
 /** An acknowledgement rides on a frame that goes out anyway, once this many frames are owed one. */
@@ -14,10 +15,10 @@ export class Sequence {
   sent = 0
   /** False: nothing is kept, since nobody will ask for it. */
   keeps = true
-  /** Text of the copies kept, in UTF-16 units. */
+  /** Length of the copies kept, in UTF-16 units and bytes. */
   length = 0
   /** Copies of the frames behind `#acknowledged`, from `#head` on. */
-  #copies: string[] = []
+  #copies: FrameData[] = []
   #head = 0
   #acknowledged = 0
   #told = 0
@@ -45,11 +46,11 @@ export class Sequence {
   }
 
   /** Counts a frame that is encoded and about to be written, and keeps a copy. */
-  add(text: string): void {
+  add(frame: FrameData): void {
     this.sent++
     if (!this.keeps) return
-    this.#copies.push(text)
-    this.length += text.length
+    this.#copies.push(frame)
+    this.length += frame.length
   }
 
   /** What came and went, for `ack`, `ping` and `pong`: the other end is told by it. */
@@ -98,7 +99,7 @@ export class Sequence {
   }
 
   /** The frames the other end may lack, oldest first. */
-  get copies(): readonly string[] {
+  get copies(): readonly FrameData[] {
     return this.#head === 0 ? this.#copies : this.#copies.slice(this.#head)
   }
 

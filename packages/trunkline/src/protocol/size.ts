@@ -1,10 +1,13 @@
-// How long a text is in UTF-8, asked cheaply. Knows nothing else.
+// How long a message is in UTF-8, asked cheaply. Knows nothing else.
+import { type Encoded, textOf } from './encoded.ts'
 
 const encoder = new TextEncoder()
 const scratch = new Uint8Array(16 * 1024)
 
-/** True when a text is longer than `limit` bytes in UTF-8: only one that is near the limit has to be encoded to know. */
-export function exceedsBytes(text: string, limit: number): boolean {
+/** True when a message is longer than `most` bytes in UTF-8: only one that is near the limit has to be encoded to know. */
+export function exceedsBytes(message: Encoded, most: number): boolean {
+  const text = textOf(message)
+  const limit = typeof message === 'string' ? most : most - message.bytes.length
   // A UTF-16 unit takes one byte to three.
   if (text.length > limit || text.length * 3 <= limit) return text.length > limit
   let bytes = 0

@@ -1,12 +1,10 @@
-// `implement`: a router with its handlers and middleware, ready to be served. Data still: nothing runs, no socket is known.
+// An app: a router, what answers it, and the middleware around that. Data only.
 import { describe, mistake } from '../contract/mistake.ts'
-import { isProcedure } from '../contract/procedure.ts'
-import { checkRouter, type RouterRecord, type RouterTree } from '../contract/router.ts'
-import type { MiddlewareArgument, Passed, RouterHandlers } from './handler.ts'
+import type { Servable } from '../protocol/serving.ts'
 import type { AnyMiddleware } from './middleware.ts'
 
 /** A router and what answers it. `Context` is what `authenticate` has to give. */
-export interface App<Router = unknown, Context = unknown> {
+export interface App<Router = unknown, Context = unknown> extends Servable {
   readonly router: Router
   readonly handlers: object
   readonly middleware: readonly AnyMiddleware[]
@@ -14,66 +12,6 @@ export interface App<Router = unknown, Context = unknown> {
   readonly needsContext: boolean
   /** Only a type: an app takes any context that has what its handlers need. */
   readonly contextType?: (context: Context) => void
-}
-
-/** Gives one handler a middleware of its own; made by `implement(…).middleware(fn)`. */
-export type HandlerWrapper<Context, Added> = <Argument, Result>(
-  handler: (argument: Argument & { readonly context: Context & Added }) => Result,
-) => (argument: Argument) => Result
-
-export interface Implementer<Router, Given, Context> {
-  /** Says what `authenticate` gives: made once a connection, and every handler's `context`. */
-  context<Type extends object>(): Implementer<Router, Type, Type>
-  /** Runs a middleware around every handler, in the order of these calls. */
-  use<Added extends object>(
-    middleware: (argument: MiddlewareArgument<Context>) => Promise<Passed<Added>>,
-  ): Implementer<Router, Given, Context & Added>
-  /** Makes a middleware for single handlers: `const authed = ….middleware(fn)`, then `authed(handler)`. */
-  middleware<Added extends object>(
-    middleware: (argument: MiddlewareArgument<Context>) => Promise<Passed<Added>>,
-  ): HandlerWrapper<Context, Added>
-  /**
-   * Takes one handler for each procedure, under the router's names.
-   * @throws TypeError naming the path of a handler that is missing, superfluous or not a function.
-   */
-  handlers(handlers: RouterHandlers<Router, Context>): App<Router, Given>
-}
-
-// biome-ignore lint/complexity/noBannedTypes: an app without context takes any; `{}` is what `Context & Added` starts from.
-type NoContext = {}
-
-/** Starts the implementation of a router. */
-export function implement<const Router extends RouterRecord>(
-  router: Router,
-): Implementer<Router, NoContext, NoContext> {
-  checkRouter(router)
-  return implementWith(router, { stack: [], needsContext: false })
-}
-
-interface Begun {
-  readonly stack: readonly AnyMiddleware[]
-  readonly needsContext: boolean
-}
-
-function implementWith<Router extends RouterRecord, Given, Context>(
-  router: Router,
-  begun: Begun,
-): Implementer<Router, Given, Context> {
-  return {
-    context: () => implementWith(router, { ...begun, needsContext: true }),
-    use: (middleware) => implementWith(router, { ...begun, stack: [...begun.stack, toMiddleware('use', middleware)] }),
-    middleware: (middleware) => wrapWith(toMiddleware('middleware', middleware)) as HandlerWrapper<Context, never>,
-    handlers: (handlers) => {
-      checkHandlers(router as object as RouterTree, handlers, '')
-      return { router, handlers, middleware: begun.stack, needsContext: begun.needsContext }
-    },
-  }
-}
-
-/** What a middleware adds is a matter of types; at run time they are all alike. */
-function toMiddleware(method: string, middleware: unknown): AnyMiddleware {
-  if (typeof middleware === 'function') return middleware as AnyMiddleware
-  throw mistake(`${method}(middleware): expected a function, got ${describe(middleware)}`, 'middleware')
 }
 
 const wrapped = Symbol.for('trunkline.handler')
@@ -85,7 +23,7 @@ interface Wrapped {
 
 export type AnyHandler = (argument: never) => unknown
 
-const wrapWith =
+export const wrapWith =
   (middleware: AnyMiddleware) =>
   (handler: AnyHandler): unknown => {
     if (typeof handler !== 'function') {
@@ -108,35 +46,3 @@ export function unwrapHandler(handler: AnyHandler): { handler: AnyHandler; middl
   }
   return { handler: inner, middleware }
 }
-
-function checkHandlers(router: RouterTree, handlers: unknown, path: string): void {
-  const names = Object.keys(router)
-  if (typeof handlers !== 'object' || handlers === null) {
-    const expected = `a record of handlers { ${names.join(', ')} }`
-    throw mistake(`${path || 'handlers'}: expected ${expected}, got ${describe(handlers)}`, 'handlers')
-  }
-  const given = handlers as Record<string, unknown>
-  const missing = names.filter((name) => !Object.hasOwn(given, name) || given[name] === undefined)
-  for (const name of Object.keys(handlers)) {
-    if (Object.hasOwn(router, name)) continue
-    const hint = missing.length
-      ? `did you mean ${missing.join(' or ')}?`
-      : 'add it to the router, or remove the handler'
-    throw mistake(`${join(path, name)}: a handler without a procedure in the router; ${hint}`, 'handlers')
-  }
-  const [first] = missing
-  if (first !== undefined) {
-    const node = router[first]
-    const what = isProcedure(node) ? `the router has this ${node.kind}` : 'the router has a record of procedures here'
-    throw mistake(`${join(path, first)}: the handler is missing; ${what}`, 'handlers')
-  }
-  for (const [name, node] of Object.entries(router)) {
-    const inner = join(path, name)
-    if (!isProcedure(node)) checkHandlers(node, given[name], inner)
-    else if (typeof given[name] !== 'function') {
-      throw mistake(`${inner}: the handler is ${describe(given[name])}, not a function`, 'handlers')
-    }
-  }
-}
-
-const join = (path: string, name: string): string => (path ? `${path}.${name}` : name)

@@ -37,9 +37,16 @@ export class Backlog {
   /** A long frame was worked off in this turn of the loop: what comes before the next belongs to its slice. */
   #isSameTurn = false
   #isHeld = false
+  #isBlocked = false
+  #isScheduled = false
 
   get isHeld(): boolean {
     return this.#isHeld
+  }
+
+  /** Nothing is read and nothing worked off until it is no longer blocked. */
+  get isStopped(): boolean {
+    return this.#isHeld && this.#isBlocked
   }
 
   constructor(host: BacklogHost) {
@@ -48,7 +55,7 @@ export class Backlog {
 
   /** Takes a frame that came at `now` and works it off, at once if it is this connection's turn. */
   take(frame: Frame, length: number, now: number): void {
-    if (this.#waiting.length > 0) return this.#wait(frame, length)
+    if (this.#waiting.length > 0 || this.#isBlocked) return this.#wait(frame, length)
     if (!this.#isSameTurn && now - this.#workedUntil > contiguousMs) this.#begin(now)
     const { messages } = frame
     let done = 0
@@ -60,7 +67,13 @@ export class Backlog {
     }
     this.#done = done
     this.#wait(frame, length)
-    this.#host.yieldTo(this.#continue)
+    this.#schedule()
+  }
+
+  /** Works nothing off for now, or goes on. */
+  block(isBlocked: boolean): void {
+    this.#isBlocked = isBlocked
+    if (!isBlocked && this.#waiting.length > 0) this.#schedule()
   }
 
   /** Forgets what is left. */
@@ -88,7 +101,15 @@ export class Backlog {
     this.#isSameTurn = false
   }
 
+  #schedule(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    this.#host.yieldTo(this.#continue)
+  }
+
   readonly #continue = (): void => {
+    this.#isScheduled = false
+    if (this.#isBlocked) return
     const now = performance.now()
     this.#begin(now)
     let worked = 0
@@ -102,14 +123,14 @@ export class Backlog {
       this.#done = 0
       this.#length -= length
       worked++
-      if (this.#left === 0 || performance.now() >= this.#sliceEnd) break
+      if (this.#isBlocked || this.#left === 0 || performance.now() >= this.#sliceEnd) break
     }
     waiting.splice(0, worked)
     if (this.#isHeld && this.#length <= maxLength / 2) {
       this.#isHeld = false
       this.#host.hold(false)
     }
-    if (waiting.length > 0) this.#host.yieldTo(this.#continue)
+    if (waiting.length > 0) this.#schedule()
   }
 
   #begin(now: number): void {
@@ -121,7 +142,7 @@ export class Backlog {
   #work(frame: Frame, from: number, now: number): number {
     const { length } = frame.messages
     let index = from
-    while (index < length && this.#left > 0) {
+    while (index < length && this.#left > 0 && !this.#isBlocked) {
       this.#left--
       if (!this.#host.work(frame, index++, now)) return length
       if ((index - from) % lookEvery === 0 && performance.now() >= this.#sliceEnd) break

@@ -1,21 +1,24 @@
 // What all connections of a server say in a turn: flushed together, so that equal messages become equal bytes, joined once.
 // Does not know what the messages are.
+import type { Encoded, FrameData } from '../protocol/encoded.ts'
 import { joinBatch, type Outbox } from '../protocol/outbox.ts'
 import type { Operation } from './operation.ts'
 
 export class Broadcast {
   readonly #schedule: (flush: () => void) => void
   readonly #sharedNumbers = new WeakMap<object, Map<Operation, number>>()
-  #lastStreamNumber = 0
+  #lastStreamNumber = -1
   #dirty: Outbox[] = []
-  #joined: { messages: readonly string[]; text: string } = { messages: [], text: '' }
+  #joined: { messages: readonly Encoded[]; frame: FrameData } = { messages: [], frame: '' }
 
   constructor(schedule: (flush: () => void) => void) {
     this.#schedule = schedule
   }
 
+  /** Odd: even ones are for what a client pushes to a call of the server's. */
   nextStreamNumber(): number {
-    return ++this.#lastStreamNumber
+    this.#lastStreamNumber += 2
+    return this.#lastStreamNumber
   }
 
   sharedStreamNumber(operation: Operation, topic: object): number {
@@ -38,18 +41,18 @@ export class Broadcast {
     if (this.#dirty.length === 1) this.#schedule(this.#flush)
   }
 
-  /** In a broadcast all connections have the same messages to join: comparing is cheaper, and the adapter meets the same string again. */
-  joinStreams(messages: readonly string[]): string {
-    if (messages.length === 1) return messages[0] as string
+  /** In a broadcast all connections have the same messages to join: comparing is cheaper, and the adapter meets the same frame again. */
+  joinStreams(messages: readonly Encoded[]): FrameData {
+    if (messages.length === 1 && typeof messages[0] === 'string') return messages[0]
     const last = this.#joined
     if (
       last.messages.length === messages.length &&
       last.messages.every((message, index) => message === messages[index])
     ) {
-      return last.text
+      return last.frame
     }
-    this.#joined = { messages, text: joinBatch(messages) }
-    return this.#joined.text
+    this.#joined = { messages, frame: joinBatch(messages) }
+    return this.#joined.frame
   }
 
   readonly #flush = (): void => {

@@ -1,5 +1,7 @@
 // One call at the server, from its `open` to its answer. Does not know the socket; a subscription goes on as a stream.
+import { givesItems } from '../contract/procedure.ts'
 import type { Deadlines, Expiring } from '../protocol/deadlines.ts'
+import { type Encoded, pack, textOf } from '../protocol/encoded.ts'
 import { RpcError } from '../protocol/error.ts'
 import { encodeError, encodeResult, type Failure, type OpenOptions } from '../protocol/messages.ts'
 import { exceedsBytes } from '../protocol/size.ts'
@@ -7,6 +9,7 @@ import type { Payload } from '../protocol/values.ts'
 import { describeFailure, isDefect } from './failure.ts'
 import type { Connection } from './handler.ts'
 import { HandlerInvocation, type Invoker } from './invocation.ts'
+import type { Items } from './items.ts'
 import { encodeOutput, type Operation } from './operation.ts'
 
 /** The connection, as its calls see it. */
@@ -19,8 +22,10 @@ export interface CallHost {
   /** The longest message the other end takes. */
   readonly messageBytes: number
   /** Takes the call off the table and sends its answer. */
-  answer(call: ServerCall, text: string): void
-  /** A subscription's handler has given its source. */
+  answer(call: ServerCall, message: Encoded): void
+  /** An upload's handler runs: from now on it may take as long as it likes. */
+  acceptUpload(call: ServerCall): void
+  /** A stream's handler has given its source. */
   accept(call: ServerCall, source: unknown): void
   /** Tells `onError` of a defect. */
   report(error: unknown, operation: Operation): void
@@ -33,7 +38,10 @@ export class ServerCall implements Invoker, Expiring {
   readonly id: number
   readonly operation: Operation
   readonly options: OpenOptions
-  readonly deadline: number
+  /** Infinity once a stream is accepted. */
+  deadline: number
+  /** Of an upload or duplex call: what its caller pushes. */
+  items: Items | undefined
   /** That of the host when it began. */
   readonly generation: number
   hasReadLastEventId = false
@@ -89,6 +97,7 @@ export class ServerCall implements Invoker, Expiring {
   begin(): boolean {
     this.#begun = true
     this.#isRunning = !this.#over
+    if (this.#isRunning && this.operation.procedure.kind === 'upload') this.#host.acceptUpload(this)
     return this.#over
   }
 
@@ -100,7 +109,7 @@ export class ServerCall implements Invoker, Expiring {
   /** Runs it. Synchronous handlers answer within this call: no promise is made that they did not make. */
   run(input: unknown): void {
     const invocation = new HandlerInvocation(this, input, this.#host.context, this.operation.errors)
-    if (this.#isStream) this.#invocation = invocation
+    if (this.#isStream || this.items) this.#invocation = invocation
     let outcome: unknown
     try {
       outcome = this.operation.run(invocation)
@@ -124,17 +133,30 @@ export class ServerCall implements Invoker, Expiring {
     if (!this.#isRunning) this.#tell(undefined)
   }
 
+  /** Ends it with an error while its handler runs: nobody waits for what that will say. */
+  refuse(error: RpcError): void {
+    if (this.#over) return
+    this.stopItems(error)
+    this.#describe(error, (failure) => this.#answer(encodeError(this.id, failure, this.#isStream)))
+  }
+
+  /** The signal first, then what its caller pushes: a handler is never told that all has come when it has not. */
+  stopItems(error: unknown): void {
+    this.#controller?.abort(error)
+    this.items?.abort(error)
+  }
+
   expire(): void {
     if (this.#over) return
     const message = `"${this.operation.path}" took longer than its deadline`
     const delivery = this.#begun ? 'unknown' : 'not-run'
     this.#over = true
+    this.stopItems(new RpcError('TIMEOUT', { message }))
     this.#host.answer(
       this,
       encodeError(this.id, { code: 'TIMEOUT', message, delivery, data: undefined }, this.#isStream),
     )
     if (!this.#isRunning) this.#tell(undefined)
-    this.#controller?.abort(new RpcError('TIMEOUT', { message }))
   }
 
   /** Answers with what was thrown, or refuses it before it has run. */
@@ -161,13 +183,18 @@ export class ServerCall implements Invoker, Expiring {
   }
 
   /** The failure of a stream that was accepted; `send` gets its message. */
-  failStream(error: unknown, send: (text: string) => void): void {
+  failStream(error: unknown, send: (message: Encoded) => void): void {
     if (isDefect(error)) this.#host.report(error, this.operation)
     this.#describe(error, (failure) => send(encodeError(this.id, failure, false)))
   }
 
-  get #isStream(): boolean {
+  /** It can be opened again behind an event: a duplex call can't, since what its caller has pushed is gone. */
+  get isResumable(): boolean {
     return this.operation.procedure.kind === 'subscription'
+  }
+
+  get #isStream(): boolean {
+    return givesItems(this.operation.procedure.kind)
   }
 
   #settle(value: unknown): void {
@@ -189,8 +216,8 @@ export class ServerCall implements Invoker, Expiring {
   }
 
   #finish(payload: Payload | undefined): void {
-    const text = encodeResult(this.id, payload)
-    if (!exceedsBytes(text, this.#host.messageBytes)) return this.#answer(text, true)
+    const result = encodeResult(this.id, payload)
+    if (!exceedsBytes(result, this.#host.messageBytes)) return this.#answer(result, true)
     const message = `The answer of "${this.operation.path}" is larger than ${this.#host.messageBytes} bytes (limits.messageBytes of the server)`
     this.#host.report(new RangeError(message), this.operation)
     this.#answer(encodeError(this.id, { code: 'TOO_LARGE', message, delivery: 'ran', data: undefined }, false))
@@ -198,17 +225,16 @@ export class ServerCall implements Invoker, Expiring {
 
   /** Answers with what another call of the same was answered. */
   answerAs(answer: string): void {
-    this.#answer(`[${answer[0]},${this.id}${answer.slice(1)}`)
+    this.#answer(fromKept(answer, this.id))
   }
 
   /** `isKept`: whoever asks for the same may have it. */
-  #answer(text: string, isKept = false): void {
+  #answer(message: Encoded, isKept = false): void {
     if (!this.#over) {
       this.#over = true
-      this.#host.answer(this, text)
+      this.#host.answer(this, message)
     }
-    // The message's number, and what stands behind the id.
-    if (this.whenOver) this.#tell(isKept ? `${text[1]}${text.slice(`[3,${this.id}`.length)}` : undefined)
+    if (this.whenOver) this.#tell(isKept ? toKept(message, this.id) : undefined)
   }
 
   /** Once: whoever asked for the same hears what became of it. */
@@ -217,6 +243,23 @@ export class ServerCall implements Invoker, Expiring {
     this.whenOver = undefined
     whenOver?.(answer)
   }
+}
+
+/** An answer as a result store keeps it: the message's number, what stands behind the id, and its parts on a line of their own. */
+function toKept(message: Encoded, id: number): string {
+  const text = textOf(message)
+  const kept = `${text[1]}${text.slice(`[3,${id}`.length)}`
+  if (typeof message === 'string') return kept
+  let parts = ''
+  for (const byte of message.bytes) parts += String.fromCharCode(byte)
+  return `${kept}\n${btoa(parts)}`
+}
+
+function fromKept(kept: string, id: number): Encoded {
+  // JSON has no line breaks of its own here.
+  const [answer = '', parts] = kept.split('\n')
+  const text = `[${answer[0]},${id}${answer.slice(1)}`
+  return pack(text, parts === undefined ? undefined : Uint8Array.from(atob(parts), (byte) => byte.charCodeAt(0)))
 }
 
 export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {

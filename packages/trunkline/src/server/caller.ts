@@ -1,8 +1,14 @@
 // `createCaller`: an app's procedures as functions in this process, through middleware and schemas. No network, same types as the client.
-import type { PendingSubscription, RouterClient, SubscribeOptions, Subscription } from '../contract/client-types.ts'
+import type {
+  PendingSubscription,
+  RouterClient,
+  SendOptions,
+  SubscribeOptions,
+  Subscription,
+} from '../contract/client-types.ts'
 import { isStreamEvent } from '../contract/event.ts'
 import { mistake } from '../contract/mistake.ts'
-import { isProcedure } from '../contract/procedure.ts'
+import { givesItems, isProcedure } from '../contract/procedure.ts'
 import type { RouterTree } from '../contract/router.ts'
 import { maxTimerMs } from '../protocol/deadlines.ts'
 import { RpcError } from '../protocol/error.ts'
@@ -10,6 +16,7 @@ import type { App } from './app.ts'
 import { feedOf } from './feed.ts'
 import type { Connection } from './handler.ts'
 import { HandlerInvocation, type Invoker } from './invocation.ts'
+import { LocalItems } from './local-items.ts'
 import { badOutput, compileApp, type Operation, requireSource } from './operation.ts'
 
 /** `context` may be left out when the app expects none. */
@@ -23,7 +30,14 @@ export type CallerOptions<Context> = object extends Context
       context: Context
     }
 
-const connection: Connection = { id: 'caller', principal: undefined, disconnect() {} }
+const connection: Connection = {
+  id: 'caller',
+  principal: undefined,
+  disconnect() {},
+  client() {
+    throw mistake('connection.client(router): a call in process has no client that could answer', 'handlers')
+  },
+}
 
 /**
  * Calls an app without a socket, for tests, jobs and server rendering. Inputs and outputs pass their schemas and are handed over as they are.
@@ -44,7 +58,7 @@ export function createCaller<Router, Context>(
   // The router's shape is the client's, name by name.
   return build(app.router as RouterTree, '', (path) => {
     const operation = operations.get(path) as Operation
-    return (input?: unknown, options: SubscribeOptions = {}) => start(operation, context, input, options)
+    return (input?: unknown, options: LocalOptions = {}) => start(operation, context, input, options)
   }) as RouterClient<Router>
 }
 
@@ -57,10 +71,18 @@ function build(router: RouterTree, prefix: string, leaf: (path: string) => unkno
   )
 }
 
-function start(operation: Operation, context: unknown, input: unknown, options: SubscribeOptions): unknown {
-  const run = new Run(options)
+type LocalOptions = SubscribeOptions & SendOptions<unknown>
+
+function start(operation: Operation, context: unknown, input: unknown, options: LocalOptions): unknown {
+  const pushed = operation.sent && new LocalItems(operation, operation.sent, options.send)
+  const run = new Run(options, pushed, operation.procedure.kind === 'upload')
+  const result = begin(operation, context, input, run)
+  return pushed ? Object.assign(result, { send: pushed.send, end: pushed.end }) : result
+}
+
+function begin(operation: Operation, context: unknown, input: unknown, run: Run): object {
   const settled = run.within(async () => operation.run(new HandlerInvocation(run, input, context, operation.errors)))
-  if (operation.procedure.kind === 'subscription') {
+  if (givesItems(operation.procedure.kind)) {
     const source = settled.then((given) => requireSource(operation.path, given))
     return new CallerSubscription(operation, source, run)
   }
@@ -73,14 +95,19 @@ class Run implements Invoker {
   readonly meta: Readonly<Record<string, unknown>>
   readonly lastEventId: string | undefined
   readonly #controller = new AbortController()
+  readonly items: LocalItems | undefined
   readonly #options: SubscribeOptions
+  readonly #isUpload: boolean
+  #timer: ReturnType<typeof setTimeout> | undefined
   #hasBegun = false
   #failure: RpcError | undefined
   /** Rejects what is waited for at the moment. */
   #interrupt: ((error: RpcError) => void) | undefined
 
-  constructor(options: SubscribeOptions) {
+  constructor(options: SubscribeOptions, items: LocalItems | undefined, isUpload: boolean) {
     this.#options = options
+    this.#isUpload = isUpload
+    this.items = items
     this.meta = options.meta ?? {}
     this.lastEventId = options.lastEventId
     if (options.signal?.aborted) this.#end('CANCELLED', 'The call was aborted')
@@ -93,6 +120,8 @@ class Run implements Invoker {
 
   begin(): boolean {
     this.#hasBegun = true
+    // It takes as long as its caller pushes.
+    if (this.#isUpload) clearTimeout(this.#timer)
     return this.#failure !== undefined
   }
 
@@ -100,11 +129,11 @@ class Run implements Invoker {
   async within(call: () => Promise<unknown>): Promise<unknown> {
     if (this.#failure) throw this.#failure
     const { timeoutMs = 30_000 } = this.#options
-    const timer = setTimeout(() => this.#end('TIMEOUT', 'No answer in time'), Math.min(timeoutMs, maxTimerMs))
+    this.#timer = setTimeout(() => this.#end('TIMEOUT', 'No answer in time'), Math.min(timeoutMs, maxTimerMs))
     try {
       return await this.wait(call())
     } finally {
-      clearTimeout(timer)
+      clearTimeout(this.#timer)
     }
   }
 
@@ -122,6 +151,7 @@ class Run implements Invoker {
     this.#interrupt = undefined
     this.#options.signal?.removeEventListener('abort', this.#abort)
     if (isAbandoned) this.#controller.abort()
+    this.items?.stop(isAbandoned ? new RpcError('CANCELLED', { message: 'The caller has left' }) : undefined)
   }
 
   readonly #abort = (): void => this.#end('CANCELLED', 'The call was aborted')
@@ -130,6 +160,7 @@ class Run implements Invoker {
     this.#failure = new RpcError(code, { message, delivery: this.#hasBegun ? 'unknown' : 'not-run' })
     this.#interrupt?.(this.#failure)
     this.#controller.abort(this.#failure)
+    this.items?.stop(this.#failure)
   }
 }
 

@@ -3,8 +3,11 @@
 //
 //   opening ──hello──▶ authenticating ──welcome──▶ open ──▶ closed
 //      └──────────────────────┴── refusal, time-out, loss ──────▲
+
+import { parseBinaryFrame } from '../protocol/binary-frame.ts'
 import { closeCode, cutReason, keepsSession } from '../protocol/close.ts'
-import { FrameRefusal, parseFrame, readFrame, refuse } from '../protocol/decode.ts'
+import { type Frame, FrameRefusal, parseFrame, readFrame, refuse } from '../protocol/decode.ts'
+import type { FrameData } from '../protocol/encoded.ts'
 import { AUTHENTICATE, encodeAuthenticated, encodeGoaway, encodePing, encodePong, HELLO } from '../protocol/messages.ts'
 import { type ReadHello, readControl, type ServerControl } from '../protocol/read-at-server.ts'
 import { Authentication, type Principal } from './authentication.ts'
@@ -76,18 +79,22 @@ export class ServerConnection implements ServerControl, SocketEvents, SessionLin
   // ── Socket events ──────────────────────────────────────────────────────────
 
   text(text: string): void {
+    this.#receive(text)
+  }
+
+  binary(bytes: Uint8Array): void {
+    this.#receive(bytes)
+  }
+
+  #receive(frame: FrameData): void {
     if (this.#isClosed) return
     const now = performance.now()
     this.lastReceivedAt = now
     if (this.#opening) {
-      if (!this.#opening.mayTake(text)) return
-      if (this.#opening.isHolding) return this.#opening.hold(text)
+      if (!this.#opening.mayTake(frame)) return
+      if (this.#opening.isHolding) return this.#opening.hold(frame)
     }
-    this.#take(text, now)
-  }
-
-  binary(): void {
-    this.close(closeCode.unsupportedData, 'binary frames are not understood')
+    this.#take(frame, now)
   }
 
   drained(): void {
@@ -97,7 +104,7 @@ export class ServerConnection implements ServerControl, SocketEvents, SessionLin
       this.#isBehind = false
       if (!this.#isHeld) this.#socket.resume()
     }
-    this.#session?.calls.wake()
+    this.#session?.wake()
   }
 
   closed(code: number): void {
@@ -113,13 +120,13 @@ export class ServerConnection implements ServerControl, SocketEvents, SessionLin
   }
 
   ping(received: number, sent: number): void {
-    const { sequence } = this.#requireSession()
-    sequence.check(received, sent)
-    this.write(encodePong(...sequence.tell()))
+    const session = this.#requireSession()
+    session.acknowledged(received, sent)
+    this.write(encodePong(...session.sequence.tell()))
   }
 
   pong(received: number, sent: number): void {
-    this.#requireSession().sequence.check(received, sent)
+    this.#requireSession().acknowledged(received, sent)
   }
 
   authenticate(params: Readonly<Record<string, unknown>>): void {
@@ -138,10 +145,10 @@ export class ServerConnection implements ServerControl, SocketEvents, SessionLin
 
   // ── For its session ────────────────────────────────────────────────────────
 
-  write(text: string): void {
+  write(frame: FrameData): void {
     if (this.#isClosed) return
     this.lastSentAt = performance.now()
-    this.#socket.send(text)
+    this.#socket.send(frame)
     const buffered = this.#socket.bufferedAmount
     if (buffered >= restAtBytes) this.#relieve(buffered)
   }
@@ -166,7 +173,7 @@ export class ServerConnection implements ServerControl, SocketEvents, SessionLin
 
   // ── For its opening ────────────────────────────────────────────────────────
 
-  admit(hello: ReadHello, principal: Principal, held: readonly string[]): void {
+  admit(hello: ReadHello, principal: Principal, held: readonly FrameData[]): void {
     if (this.#isClosed) return
     this.#core.enter(this, hello, principal, held)
     const now = performance.now()
@@ -224,16 +231,14 @@ export class ServerConnection implements ServerControl, SocketEvents, SessionLin
     this.#session?.detach(this, keepsSession(code))
   }
 
-  #take(text: string, now: number): void {
+  #take(data: FrameData, now: number): void {
     if (this.#isClosed) return
     try {
-      // A batch has a bracket in second place; what is not a batch is one message, and has a message's limit.
-      if (text.length > this.#core.messageBytes && text[1] !== '[') {
-        throw new FrameRefusal(closeCode.tooLarge, `a message is larger than ${this.#core.messageBytes} bytes`)
-      }
-      const frame = parseFrame(text)
+      const isText = typeof data === 'string'
+      const frame = isText ? parseText(data, this.#core.messageBytes) : parseBinaryFrame(data)
+      if (!isText && frame.messages.length === 1) requireSize(data.length - frameHeadBytes, this.#core.messageBytes)
       if (frame.isControl) readFrame(frame, readControl, this as ServerControl)
-      else this.#requireSession().take(frame, text.length, now)
+      else this.#requireSession().take(frame, data.length, now)
     } catch (error) {
       this.refuse(error)
     }
@@ -267,6 +272,20 @@ export class ServerConnection implements ServerControl, SocketEvents, SessionLin
       this.#socket.pause()
     }
   }
+}
+
+/** Length and padding of a binary frame's header, which are no part of its message. */
+const frameHeadBytes = 16
+
+function parseText(text: string, messageBytes: number): Frame {
+  // A batch has a bracket in second place; what is not a batch is one message, and has a message's limit.
+  if (text[1] !== '[') requireSize(text.length, messageBytes)
+  return parseFrame(text)
+}
+
+function requireSize(length: number, messageBytes: number): void {
+  if (length > messageBytes)
+    throw new FrameRefusal(closeCode.tooLarge, `a message is larger than ${messageBytes} bytes`)
 }
 
 /** Milliseconds that credentials are still good for; undefined where they don't end. */

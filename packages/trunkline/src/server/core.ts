@@ -1,6 +1,7 @@
 // A server's life: its connections and sessions, their clock, its end. Knows no HTTP and no runtime.
 import { mistake } from '../contract/mistake.ts'
 import { closeCode } from '../protocol/close.ts'
+import type { FrameData } from '../protocol/encoded.ts'
 import type { Welcome } from '../protocol/messages.ts'
 import type { ReadHello } from '../protocol/read-at-server.ts'
 import type { App } from './app.ts'
@@ -10,7 +11,7 @@ import { expiresIn, ServerConnection } from './connection.ts'
 import { Connections } from './connections.ts'
 import { drain } from './drain.ts'
 import { enter } from './entrance.ts'
-import type { Connection } from './handler.ts'
+import type { ServerConnections } from './handler.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { Idempotency } from './idempotency.ts'
 import { compileApp, type Operation } from './operation.ts'
@@ -82,8 +83,13 @@ export class ServerCore {
     this.#heartbeat = new Heartbeat(settings.keepAlive, () => this.#connections)
   }
 
-  get connections(): Iterable<Connection> {
-    return [...this.sessions].filter(({ line }) => line !== undefined)
+  get connections(): ServerConnections {
+    const isOpen = ({ line }: ServerSession): boolean => line !== undefined
+    const { sessions } = this
+    return {
+      [Symbol.iterator]: () => [...sessions].filter(isOpen)[Symbol.iterator](),
+      of: (principal) => [...sessions.of(principal)].filter(isOpen),
+    }
   }
 
   get isFull(): boolean {
@@ -174,9 +180,9 @@ export class ServerCore {
 
   load(): { calls: number; streams: number } {
     const load = { calls: 0, streams: 0 }
-    for (const { line, calls } of this.sessions) {
+    for (const { line, calls, asked } of this.sessions) {
       if (!line) continue
-      load.calls += calls.openCalls
+      load.calls += calls.openCalls + asked
       load.streams += calls.openStreams
     }
     return load
@@ -185,7 +191,7 @@ export class ServerCore {
   // ── For connections ────────────────────────────────────────────────────────
 
   /** Gives a connection that has authenticated its session, or closes it. */
-  enter(connection: ServerConnection, hello: ReadHello, principal: Principal, held: readonly string[]): void {
+  enter(connection: ServerConnection, hello: ReadHello, principal: Principal, held: readonly FrameData[]): void {
     enter(this, { connection, hello, principal, held })
   }
 

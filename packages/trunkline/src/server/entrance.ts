@@ -1,6 +1,7 @@
 // Who comes in: gives a connection that has authenticated its session, a new one or the one it had (PROTOCOL.md section 9).
 // Does not know frames or how somebody was authenticated.
 import { closeCode } from '../protocol/close.ts'
+import type { FrameData } from '../protocol/encoded.ts'
 import type { ReadHello } from '../protocol/read-at-server.ts'
 import type { Principal } from './authentication.ts'
 import type { ServerConnection } from './connection.ts'
@@ -13,7 +14,7 @@ export interface Visitor {
   readonly hello: ReadHello
   readonly principal: Principal
   /** Frames that came behind `hello`, which only a new session may have. */
-  readonly held: readonly string[]
+  readonly held: readonly FrameData[]
 }
 
 /**

@@ -1,9 +1,9 @@
 // What a failure looks like from outside: a code, a message, and data only where the contract declares it. Does not send it.
 import { see } from '../contract/mistake.ts'
 import { describeIssues, SchemaFailure, type Validator } from '../contract/validator.ts'
+import { encodeValue } from '../protocol/encode-value.ts'
 import { type Issue, isRpcError, RpcError } from '../protocol/error.ts'
 import type { Failure } from '../protocol/messages.ts'
-import { encodeValue } from '../protocol/values.ts'
 import type { Operation } from './operation.ts'
 
 /** An INTERNAL failure names what the caller called and nothing else: message, stack and cause stay with `onError`. */
@@ -37,13 +37,18 @@ export function describeFailure(
   const failure: Failure = { code: error.code, message, delivery, data: undefined }
   if (error.code === 'BAD_REQUEST') return withIssues(failure, error.data)
   const validator = operation?.errorData.get(error.code)
-  return validator ? withData(failure, error.data, validator, operation?.path) : failure
+  return operation && validator ? withData(failure, error.data, validator, operation) : failure
 }
 
-async function withData(failure: Failure, data: unknown, validator: Validator, path?: string): Promise<Failure> {
+async function withData(
+  failure: Failure,
+  data: unknown,
+  validator: Validator,
+  { path, types }: Operation,
+): Promise<Failure> {
   try {
     const checked = await validator.check(data)
-    return checked === undefined ? failure : { ...failure, data: encodeValue(checked) }
+    return checked === undefined ? failure : { ...failure, data: await encodeValue(checked, types) }
   } catch (error) {
     throw badData(`${path}: the data of ${failure.code}`, error)
   }
@@ -62,7 +67,11 @@ function withIssues(failure: Failure, data: unknown): Failure {
   const issues = (data as { issues?: readonly Issue[] } | undefined)?.issues
   if (!Array.isArray(issues)) return failure
   try {
-    return { ...failure, data: encodeValue({ issues }) }
+    const encoded = encodeValue({ issues })
+    if (!(encoded instanceof Promise)) return { ...failure, data: encoded }
+    // Issues are said without what has to be read for them; whether it could be is nobody's concern.
+    encoded.catch(() => {})
+    return failure
   } catch {
     return failure
   }

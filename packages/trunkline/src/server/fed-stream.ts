@@ -1,4 +1,5 @@
 // A subscription whose source is a publisher's feed: takes its entries straight, and encodes each once for all who listen.
+import type { Encoded } from '../protocol/encoded.ts'
 import { type CreditPair, encodeItem, sizeOf } from '../protocol/messages.ts'
 import type { Payload } from '../protocol/values.ts'
 import type { ServerCall } from './call.ts'
@@ -14,7 +15,7 @@ interface Encoding {
 }
 
 interface EncodedItem {
-  readonly text: string
+  readonly message: Encoded
   readonly bytes: number
 }
 
@@ -65,7 +66,7 @@ export class FedStream extends ServerStream implements FeedSink {
   deliver(entry: FeedEntry): void {
     const item = this.#encode(entry)
     if (!(item instanceof Promise)) {
-      if (item) this.sendItem(item.text, item.bytes)
+      if (item) this.sendItem(item.message, item.bytes)
       return
     }
     this.#isBusy = true
@@ -83,7 +84,7 @@ export class FedStream extends ServerStream implements FeedSink {
     if (this.isHeld) return this.sendLate(() => this.#encoded(item))
     this.#isBusy = false
     if (this.isOver) return
-    this.sendItem(item.text, item.bytes)
+    this.sendItem(item.message, item.bytes)
     if (this.#ending) this.#ending()
     else this.wake()
   }
@@ -109,6 +110,9 @@ export class FedStream extends ServerStream implements FeedSink {
   }
 
   #pack(payload: Payload | undefined, entry: FeedEntry): EncodedItem {
-    return { text: encodeItem(this.number, payload, entry.id), bytes: sizeOf(payload) }
+    return {
+      message: encodeItem(this.number, payload, this.call.isResumable ? entry.id : undefined),
+      bytes: sizeOf(payload),
+    }
   }
 }

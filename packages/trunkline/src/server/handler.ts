@@ -1,12 +1,15 @@
 // What users write on the server, as types: handlers, their argument, and a router's worth of them. Nothing here runs.
+import type { RouterClient } from '../contract/client-types.ts'
 import type { StreamEvent } from '../contract/event.ts'
 import type { ProcedureKind, ProcedureMeta } from '../contract/procedure.ts'
+import type { RouterRecord } from '../contract/router.ts'
 import type { InferInput, InferOutput } from '../contract/schema.ts'
 import type { RpcError } from '../protocol/error.ts'
 
 interface AnyProcedure {
   readonly kind: ProcedureKind
   readonly input: unknown
+  readonly send: unknown
   readonly output: unknown
   readonly errors: unknown
 }
@@ -19,6 +22,17 @@ export interface Connection {
   readonly principal: string | undefined
   /** Closes it with 4003: the client does not come back by itself. */
   disconnect(reason?: string): void
+  /**
+   * Calls to this client, which serves `router` by `createClient({ serve })`: the same typed proxy, the other way round. What it answers is checked
+   * by the schemas. Ends `CONNECTION_LOST` when the client goes for good; a break in between is not noticed.
+   */
+  client<Router extends RouterRecord>(router: Router): RouterClient<Router>
+}
+
+/** Those that have been welcomed. */
+export interface ServerConnections extends Iterable<Connection> {
+  /** Those of one principal. */
+  of(principal: string): readonly Connection[]
 }
 
 /** An open subscription, as `reauthorize` sees it. */
@@ -82,13 +96,47 @@ export type SubscriptionHandler<Node, Context> = Node extends AnyProcedure
     ) => ItemSource<InferInput<Node['output']>> | Promise<ItemSource<InferInput<Node['output']>>>
   : never
 
+/** What a handler of an upload or duplex call gets besides. */
+export interface TakenItems<Item> {
+  /** What the caller pushes, each validated when it is read; ends when the caller ends it, throws when the caller is gone. */
+  readonly items: AsyncIterable<Item>
+}
+
+/** Answers an upload: once, whenever it likes; the caller's source is stopped then. */
+export type UploadHandler<Node, Context> = Node extends AnyProcedure
+  ? (
+      argument: HandlerArgument<
+        InferOutput<Node['input']>,
+        Context,
+        { [Code in keyof Node['errors']]: InferInput<Node['errors'][Code]> }
+      > &
+        TakenItems<InferOutput<Node['send']>>,
+    ) => InferInput<Node['output']> | Promise<InferInput<Node['output']>>
+  : never
+
+/** Answers a duplex call: an async generator that reads `items` as it likes. */
+export type DuplexHandler<Node, Context> = Node extends AnyProcedure
+  ? (
+      argument: HandlerArgument<
+        InferOutput<Node['input']>,
+        Context,
+        { [Code in keyof Node['errors']]: InferInput<Node['errors'][Code]> }
+      > &
+        TakenItems<InferOutput<Node['send']>>,
+    ) => ItemSource<InferInput<Node['output']>> | Promise<ItemSource<InferInput<Node['output']>>>
+  : never
+
 /** Items, bare or as `event(value, { id })`. */
 export type ItemSource<Value> = AsyncIterable<Value | StreamEvent<Value>>
 
 type HandlerNode<Node, Context> = Node extends AnyProcedure
-  ? Node['kind'] extends 'subscription'
-    ? SubscriptionHandler<Node, Context>
-    : CallHandler<Node, Context>
+  ? Node['kind'] extends 'query' | 'mutation'
+    ? CallHandler<Node, Context>
+    : Node['kind'] extends 'subscription'
+      ? SubscriptionHandler<Node, Context>
+      : Node['kind'] extends 'upload'
+        ? UploadHandler<Node, Context>
+        : DuplexHandler<Node, Context>
   : RouterHandlers<Node, Context>
 
 /** One handler for each procedure of a router, under the same names. */
@@ -107,7 +155,7 @@ export interface Passed<Added> {
 export interface MiddlewareArgument<Context> {
   /** `rooms.post` */
   readonly path: string
-  /** `query`, `mutation` or `subscription`. */
+  /** `query`, `mutation`, `subscription`, `upload` or `duplex`. */
   readonly kind: ProcedureKind
   /** The procedure's `meta` in the contract. */
   readonly meta: ProcedureMeta

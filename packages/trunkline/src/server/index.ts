@@ -1,5 +1,7 @@
 // The door `trunkline/server`: everything that answers, on any runtime.
-export { type App, type HandlerWrapper, type Implementer, implement } from './app.ts'
+
+export type { ValueType } from '../protocol/values.ts'
+export type { App } from './app.ts'
 export { authorize } from './authorize.ts'
 export { type CallerOptions, createCaller } from './caller.ts'
 export type { ServerStats } from './core.ts'
@@ -15,6 +17,7 @@ export {
 export type {
   CallHandler,
   Connection,
+  DuplexHandler,
   ErrorConstructors,
   HandlerArgument,
   ItemSource,
@@ -23,10 +26,14 @@ export type {
   NextMiddleware,
   Passed,
   RouterHandlers,
+  ServerConnections,
   StreamCall,
   SubscriptionHandler,
+  TakenItems,
+  UploadHandler,
 } from './handler.ts'
 export { type MemoryResultStoreOptions, memoryResultStore, type ResultStore } from './idempotency.ts'
+export { type HandlerWrapper, type Implementer, implement } from './implement.ts'
 export type {
   AuthenticateArgument,
   CloseOptions,

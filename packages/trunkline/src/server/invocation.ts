@@ -7,6 +7,8 @@ export interface Invoker {
   readonly meta: Readonly<Record<string, unknown>>
   readonly lastEventId: string | undefined
   readonly signal: AbortSignal
+  /** What the caller of an upload or duplex call pushes. */
+  readonly items: AsyncIterable<unknown> | undefined
   /** The last moment before the handler: true when the call is over already, so that it must not run. */
   begin(): boolean
 }
@@ -34,6 +36,10 @@ export class HandlerInvocation {
 
   get lastEventId(): string | undefined {
     return this.#invoker.lastEventId
+  }
+
+  get items(): AsyncIterable<unknown> | undefined {
+    return this.#invoker.items
   }
 
   get signal(): AbortSignal {

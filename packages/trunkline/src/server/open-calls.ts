@@ -1,76 +1,68 @@
 // What a client has going at the server: its calls and streams, by id. Lives as long as the session, whose socket may come and go.
 // Does not read frames and does not know the socket.
-
+import { givesItems, takesItems } from '../contract/procedure.ts'
 import { closeCode } from '../protocol/close.ts'
 import { Deadlines } from '../protocol/deadlines.ts'
 import { FrameRefusal, refuse } from '../protocol/decode.ts'
-import { isRpcError, type RpcError } from '../protocol/error.ts'
+import { decodeValue, RichParts } from '../protocol/decode-value.ts'
+import type { Encoded } from '../protocol/encoded.ts'
+import type { RpcError } from '../protocol/error.ts'
 import { type CreditPair, encodeAccept, encodeError, OPEN, type OpenOptions } from '../protocol/messages.ts'
-import type { ReadHello, ServerCalls } from '../protocol/read-at-server.ts'
-import { decodeValue } from '../protocol/values.ts'
+import type { Calls } from '../protocol/read-calls.ts'
+import type { Answering, OpenCallsHost } from './answering.ts'
 import { type CallHost, ServerCall } from './call.ts'
-import type { ServerCore } from './core.ts'
 import { describeFailure, refusal } from './failure.ts'
 import { FedStream } from './fed-stream.ts'
 import { feedOf } from './feed.ts'
 import type { Connection } from './handler.ts'
 import { isAsyncIterable, notASource, type Operation } from './operation.ts'
 import { PulledStream } from './pulled-stream.ts'
+import { callerGone, Pushed } from './pushed.ts'
 import { RateLimit } from './rate-limit.ts'
+import { type Reauthorized, reauthorizeAgain, toReauthorized } from './reauthorization.ts'
 import type { ServerStream, StreamHost } from './stream.ts'
-
-/** The session, as its calls see it. */
-export interface OpenCallsHost {
-  /** The session's name. */
-  readonly name: string
-  /** The `connection` of a handler's argument. */
-  readonly handle: Connection
-  /** The socket is behind or gone: sources rest until it has caught up. */
-  readonly isResting: boolean
-  /** Runs `task` after what has arrived meanwhile was read. */
-  yieldTo(task: () => void): void
-  send(message: string): void
-  /** Behind `send` in a batch, and in order among each other. */
-  sendStream(message: string): void
-}
-
-/** Generators that never wait are pulled so often before others' turn comes: about as long as a slice of calls takes. */
-const maxPulls = 128
+import { Turns } from './turns.ts'
 
 /** Twice the calls and streams a client may have by default. */
 const maxSettledAhead = 4_096
 
-export class OpenCalls implements CallHost, StreamHost, ServerCalls {
+export class OpenCalls implements CallHost, StreamHost, Calls {
   context: unknown
   generation = 0
   readonly messageBytes: number
   readonly deadlines: Deadlines
-  readonly #core: ServerCore
+  readonly #core: Answering
   readonly #host: OpenCallsHost
   readonly #usualMs: number
   readonly #usualCredit: CreditPair
   readonly #calls = new Map<number, ServerCall>()
   readonly #streams = new Map<number, ServerStream>()
-  /** Since others had their turn. */
-  #pulls = 0
-  /** Streams that wait for theirs, in order. */
-  #unpulled = new Set<ServerStream>()
-  /** Subscriptions whose handler has not given its source yet. */
+  readonly #turns: Turns
+  readonly #pushed: Pushed
+  /** Streams whose handler has not given its source yet, and uploads. */
   #opening = 0
   #lastId = 0
   /** Calls that the client has settled before their `open` came. */
   readonly #settledAhead = new Set<number>()
   /** When the message that is worked off came. */
   #now = 0
+  #share = 0
   readonly #rate: RateLimit | undefined
 
-  constructor(core: ServerCore, host: OpenCallsHost, hello: ReadHello, context: unknown) {
+  constructor(
+    core: Answering,
+    host: OpenCallsHost,
+    hello: { readonly timeoutMs: number; readonly credit: CreditPair },
+    context: unknown,
+  ) {
     this.#core = core
     this.#host = host
     this.#usualMs = hello.timeoutMs
     this.#usualCredit = hello.credit
     this.context = context
     this.messageBytes = core.messageBytes
+    this.#turns = new Turns((task) => host.yieldTo(task))
+    this.#pushed = new Pushed(core.settings.types, (message) => host.ride(message))
     this.deadlines = new Deadlines(() => this.#calls.values())
     const { rateLimit } = core.settings
     this.#rate = rateLimit && new RateLimit(rateLimit, performance.now())
@@ -94,15 +86,17 @@ export class OpenCalls implements CallHost, StreamHost, ServerCalls {
 
   // ── From the wire ──────────────────────────────────────────────────────────
 
-  /** What is worked off now came at `now`. */
-  at(now: number): void {
+  /** What is worked off now came at `now`; `share`: a message's part of its frame's length. */
+  at(now: number, share = 0): void {
     this.#now = now
+    this.#share = share
   }
 
   open(id: number, path: string, input: unknown, options: OpenOptions, rich: unknown): void {
     const now = this.#now
     if (id > this.#lastId) this.#lastId = id
-    else if (!options.repeat) throw refuse(OPEN, `id ${id} is not above the last, ${this.#lastId}`)
+    else if (!options.repeat && !(rich instanceof RichParts && rich.isLate))
+      throw refuse(OPEN, `id ${id} is not above the last, ${this.#lastId}`)
     else if (this.#calls.has(id) || this.#streams.has(id)) throw refuse(OPEN, `id ${id} is open already`)
     if (this.#settledAhead.delete(id)) return
     const operation = this.#core.operations.get(path)
@@ -112,7 +106,7 @@ export class OpenCalls implements CallHost, StreamHost, ServerCalls {
     if (refused || !operation) return this.#turnAway(id, refused ?? refusal.notFound(path), operation, options)
     let decoded = input
     try {
-      if (rich !== undefined) decoded = decodeValue(input, rich)
+      if (rich !== undefined) decoded = decodeValue(input, rich, this.#core.settings.types)
     } catch (error) {
       return this.#turnAway(id, refusal.unreadable(error as Error), operation, options)
     }
@@ -120,6 +114,7 @@ export class OpenCalls implements CallHost, StreamHost, ServerCalls {
     const call = new ServerCall(this, id, operation, options, now + limitMs)
     this.#calls.set(id, call)
     if (isStream(operation)) this.#opening++
+    if (operation.sent) this.#pushed.begin(call, operation.sent)
     this.deadlines.watch(call.deadline, now)
     if (!operation.procedure.idempotent) return call.run(decoded)
     const { name, handle } = this.#host
@@ -133,17 +128,48 @@ export class OpenCalls implements CallHost, StreamHost, ServerCalls {
     const call = this.#calls.get(id)
     this.#streams.delete(id)
     stream?.cancel()
+    this.#pushed.stop(id, callerGone())
     if (!call) return
     this.#takeOff(call)
     call.abort()
   }
 
+  /** An item that a caller pushes; it may cross the end of its call. */
+  item(id: number, value: unknown, size: number, rich: unknown): void {
+    const problem = this.#pushed.take(id, value, size, rich, this.#share)
+    if (!problem) return
+    this.#streams.get(id)?.refuse(problem)
+    this.#calls.get(id)?.refuse(problem)
+  }
+
+  /** A caller has pushed all it has. */
+  finish(id: number): void {
+    this.#pushed.end(id)
+  }
+
+  /** The limits that callers have, once more: what was said before may be lost with its connection. */
+  renewCredit(): void {
+    this.#pushed.renew()
+  }
+
   /** Calls that the client has settled while it could not say so. */
   settled(ids: readonly number[]): void {
     for (const id of ids) {
-      if (id <= this.#lastId) this.cancel(id)
-      // An honest client has no more calls than it may have open; what a hostile one names is not remembered.
-      else if (this.#settledAhead.size < maxSettledAhead) this.#settledAhead.add(id)
+      if (this.#calls.has(id) || this.#streams.has(id)) this.cancel(id)
+      else this.#settleAhead(id)
+    }
+  }
+
+  /**
+   * Its `open` may be on its way, below the last id too where it is large; or it was answered, and nothing of it comes.
+   * An honest client has no more calls open than this remembers.
+   */
+  #settleAhead(id: number): void {
+    this.#settledAhead.add(id)
+    if (this.#settledAhead.size <= maxSettledAhead) return
+    for (const oldest of this.#settledAhead) {
+      this.#settledAhead.delete(oldest)
+      return
     }
   }
 
@@ -161,7 +187,9 @@ export class OpenCalls implements CallHost, StreamHost, ServerCalls {
   async renew(context: unknown): Promise<void> {
     this.context = context
     this.generation++
-    await Promise.all([...this.#streams.values()].map((stream) => this.#askAgain(stream)))
+    const uploads = [...this.#calls.values()].filter(({ operation }) => operation.procedure.kind === 'upload')
+    const open = [...this.#streams.values(), ...uploads.map(toReauthorized)]
+    await Promise.all(open.map((stream) => this.#askAgain(stream)))
   }
 
   /** Nobody will come for the answers any more. Safe to call twice. */
@@ -173,34 +201,27 @@ export class OpenCalls implements CallHost, StreamHost, ServerCalls {
     this.#calls.clear()
     for (const stream of open) stream.cancel()
     for (const call of calls) call.abort()
+    this.#pushed.stopAll()
   }
 
   // ── For calls and streams ──────────────────────────────────────────────────
 
-  answer(call: ServerCall, text: string): void {
+  answer(call: ServerCall, message: Encoded): void {
     this.#takeOff(call)
-    this.#host.send(text)
+    this.#host.send(message)
   }
 
   mayPull(stream: ServerStream): boolean {
-    if (this.#pulls < maxPulls) {
-      this.#pulls++
-      return true
-    }
-    if (this.#unpulled.size === 0) this.#host.yieldTo(this.#pullOn)
-    this.#unpulled.add(stream)
-    return false
+    return this.#turns.take(stream)
   }
 
-  readonly #pullOn = (): void => {
-    const streams = this.#unpulled
-    this.#unpulled = new Set()
-    this.#pulls = 0
-    for (const stream of streams) stream.wake()
+  sendStream(message: Encoded): void {
+    this.#host.sendStream(message)
   }
 
-  sendStream(text: string): void {
-    this.#host.sendStream(text)
+  acceptUpload(call: ServerCall): void {
+    call.deadline = Number.POSITIVE_INFINITY
+    this.#host.send(encodeAccept(call.id, 0, undefined))
   }
 
   accept(call: ServerCall, source: unknown): void {
@@ -209,7 +230,7 @@ export class OpenCalls implements CallHost, StreamHost, ServerCalls {
     if (!feed && !isAsyncIterable(source)) {
       return call.fail(notASource(call.operation.path, source))
     }
-    const number = this.#streamNumber(call.operation, feed?.topic)
+    const number = this.#streamNumber(call, feed?.topic)
     const credit = call.options.credit ?? this.#usualCredit
     let stream: ServerStream
     try {
@@ -219,16 +240,18 @@ export class OpenCalls implements CallHost, StreamHost, ServerCalls {
     } catch (error) {
       return call.fail(error)
     }
-    this.#takeOff(call)
     this.#streams.set(call.id, stream)
+    this.#takeOff(call)
     // Before the first event it is where the consumer was, not the source: a break in between must lose nothing.
-    this.sendStream(encodeAccept(call.id, number, call.options.lastEventId ?? feed?.position))
+    const position = call.isResumable ? (call.options.lastEventId ?? feed?.position) : undefined
+    this.sendStream(encodeAccept(call.id, number, position))
     if (call.generation !== this.generation) this.#askAgain(stream)
     stream.start()
   }
 
   endStream(stream: ServerStream): void {
     this.#streams.delete(stream.call.id)
+    if (stream.call.items) this.#pushed.stop(stream.call.id)
   }
 
   gapTold(): void {
@@ -239,33 +262,15 @@ export class OpenCalls implements CallHost, StreamHost, ServerCalls {
     this.#core.report(error, operation, this.context)
   }
 
-  /** Asks `reauthorize` about an open stream, which sends nothing meanwhile. */
-  async #askAgain(stream: ServerStream): Promise<void> {
-    const { reauthorize, authTimeoutMs } = this.#core.settings
-    if (!reauthorize) return
-    const { operation, input } = stream.call
-    const { path, procedure } = operation
-    stream.hold()
-    const { kind, meta } = procedure
-    let timer: ReturnType<typeof setTimeout> | undefined
-    try {
-      // Nobody is let through because the question took too long.
-      const tooLong = new Promise<boolean>((resolve) => {
-        timer = setTimeout(() => resolve(false), authTimeoutMs)
-      })
-      const isAllowed = await Promise.race([reauthorize({ path, kind, meta, input }, this.context), tooLong])
-      if (isAllowed) stream.release()
-      else stream.refuse(refusal.notAllowed(path))
-    } catch (error) {
-      if (!isRpcError(error)) this.report(error, operation)
-      stream.refuse(isRpcError(error) ? error : refusal.notAllowed(path))
-    } finally {
-      clearTimeout(timer)
-    }
+  #askAgain(stream: Reauthorized): Promise<void> {
+    return reauthorizeAgain(stream, this.context, this.#core.settings, (error) =>
+      this.report(error, stream.call.operation),
+    )
   }
 
   #takeOff(call: ServerCall): void {
     if (this.#calls.delete(call.id) && isStream(call.operation)) this.#opening--
+    if (call.items && !this.#streams.has(call.id)) this.#pushed.stop(call.id)
   }
 
   #refusalFor(path: string, operation: Operation | undefined, now: number): RpcError | undefined {
@@ -295,21 +300,22 @@ export class OpenCalls implements CallHost, StreamHost, ServerCalls {
   }
 
   /** Subscriptions of one topic share a number, so that their items' bytes are equal; on one connection each has its own. */
-  #streamNumber(operation: Operation, topic: object | undefined): number {
+  #streamNumber({ id, operation }: ServerCall, topic: object | undefined): number {
     const shared = topic && this.#core.broadcast.sharedStreamNumber(operation, topic)
-    if (shared === undefined) return this.#core.broadcast.nextStreamNumber()
+    if (shared === undefined) return this.#core.broadcast.nextStreamNumber(id)
     for (const stream of this.#streams.values())
-      if (stream.number === shared) return this.#core.broadcast.nextStreamNumber()
+      if (stream.number === shared) return this.#core.broadcast.nextStreamNumber(id)
     return shared
   }
 }
 
 function isStream({ procedure }: Operation): boolean {
-  return procedure.kind === 'subscription'
+  return givesItems(procedure.kind) || takesItems(procedure.kind)
 }
 
 function isRepeatable({ procedure }: Operation): boolean {
-  return procedure.kind !== 'mutation' || procedure.idempotent
+  const { kind, idempotent } = procedure
+  return kind === 'query' || kind === 'subscription' || idempotent
 }
 
 /** A source that came too late: its caller has gone while the handler was getting it, and nobody hears what it throws. */

@@ -2,6 +2,7 @@
 // Does not know sessions.
 import { closeCode } from '../protocol/close.ts'
 import { refuse } from '../protocol/decode.ts'
+import type { FrameData } from '../protocol/encoded.ts'
 import { HELLO } from '../protocol/messages.ts'
 import type { ReadHello } from '../protocol/read-at-server.ts'
 import { Authentication, type Principal, type Refusal } from './authentication.ts'
@@ -10,7 +11,7 @@ import type { UpgradeRequest } from './socket.ts'
 
 export interface OpeningHost {
   /** Who is there is known; the frames came behind `hello`. */
-  admit(hello: ReadHello, principal: Principal, held: readonly string[]): void
+  admit(hello: ReadHello, principal: Principal, held: readonly FrameData[]): void
   close(code: number, reason: string): void
   report(error: unknown): void
 }
@@ -19,7 +20,7 @@ export class Opening {
   readonly #host: OpeningHost
   readonly #settings: ServerSettings
   readonly #timer: ReturnType<typeof setTimeout>
-  readonly #held: string[] = []
+  readonly #held: FrameData[] = []
   #heldLength = 0
   #hello: ReadHello | undefined
   #authentication: Authentication | undefined
@@ -36,7 +37,7 @@ export class Opening {
   }
 
   /** Counts a frame from somebody unknown; false when that was too much, and the connection is closed. */
-  mayTake(frame: string): boolean {
+  mayTake(frame: FrameData): boolean {
     this.#heldLength += frame.length
     const { unauthenticatedBytes } = this.#settings.limits
     if (this.#heldLength <= unauthenticatedBytes) return true
@@ -44,7 +45,7 @@ export class Opening {
     return false
   }
 
-  hold(frame: string): void {
+  hold(frame: FrameData): void {
     this.#held.push(frame)
   }
 

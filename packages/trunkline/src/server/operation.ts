@@ -1,11 +1,12 @@
 // One procedure made ready to run: middleware, validation and handler composed into one function, once. Does not know the wire's messages.
 import { isStreamEvent } from '../contract/event.ts'
 import { describe, mistake, see } from '../contract/mistake.ts'
-import { isProcedure, type Procedure } from '../contract/procedure.ts'
+import { givesItems, isProcedure, type Procedure } from '../contract/procedure.ts'
 import { type RouterRecord, walkRouter } from '../contract/router.ts'
 import { compileSchema, describeIssues, SchemaFailure, type Validator } from '../contract/validator.ts'
+import { encodeValue } from '../protocol/encode-value.ts'
 import { RpcError, type RpcErrorOptions } from '../protocol/error.ts'
-import { encodeValue, type Payload } from '../protocol/values.ts'
+import type { Payload, ValueTypes } from '../protocol/values.ts'
 import { type AnyHandler, type App, unwrapHandler } from './app.ts'
 import type { HandlerInvocation } from './invocation.ts'
 import { composeMiddleware } from './middleware.ts'
@@ -21,14 +22,19 @@ export interface Operation {
   readonly run: (invocation: HandlerInvocation) => unknown
   /** Validates an output or item; undefined where nothing is checked. */
   readonly output: Validator | undefined
+  /** Of each item that the caller pushes. */
+  readonly sent: Validator | undefined
   /** False: the caller gets `undefined`, whatever the handler gave. */
   readonly hasOutput: boolean
+  /** Types of one's own that its values may have. */
+  readonly types: ValueTypes | undefined
 }
 
 /** `authenticate` is looked at where there is one: a caller in process brings its context along. */
 interface AppSettings {
   readonly validateOutput: boolean
   readonly authenticate?: unknown
+  readonly types?: ValueTypes | undefined
 }
 
 /** Gives every procedure of an app by its path. */
@@ -42,7 +48,7 @@ export function compileApp(app: App, settings: AppSettings): Map<string, Operati
   }
   const operations = new Map<string, Operation>()
   for (const [path, procedure] of walkRouter(app.router as RouterRecord)) {
-    operations.set(path, compileOperation(app, path, procedure, procedure.validateOutput ?? settings.validateOutput))
+    operations.set(path, compileOperation(app, path, procedure, settings))
   }
   return operations
 }
@@ -57,7 +63,8 @@ function requireApp(app: unknown): void {
   throw mistake(`expected an app, as implement(router).handlers({ … }) gives it, got ${got}`, 'server')
 }
 
-function compileOperation(app: App, path: string, procedure: Procedure, validateOutput: boolean): Operation {
+function compileOperation(app: App, path: string, procedure: Procedure, settings: AppSettings): Operation {
+  const validateOutput = procedure.validateOutput ?? settings.validateOutput
   const { handler, middleware } = unwrapHandler(findHandler(app.handlers, path))
   const schemas = Object.entries(procedure.errors as Record<string, unknown>)
   return {
@@ -71,7 +78,9 @@ function compileOperation(app: App, path: string, procedure: Procedure, validate
       innermost(path, procedure, handler),
     ),
     output: procedure.output && validateOutput ? compileSchema(procedure.output) : undefined,
+    sent: procedure.send === undefined ? undefined : compileSchema(procedure.send),
     hasOutput: procedure.output !== undefined,
+    types: settings.types,
   }
 }
 
@@ -141,11 +150,12 @@ export function encodeOutput(operation: Operation, value: unknown): Payload | un
   if (!operation.hasOutput) return undefined
   const validator = operation.output
   try {
-    if (!validator) return encodePresent(value)
+    if (!validator) return encodePresent(operation, value, value)
     if (!validator.sync) return encodeChecked(operation, validator, value)
     const checked = validator.check(value)
     // Fresh from its schema and known to be plain: the walk of encodeValue would find nothing.
-    return validator.plain ? { json: JSON.stringify(checked), rich: undefined } : encodePresent(checked)
+    if (validator.plain) return { json: JSON.stringify(checked), rich: undefined }
+    return encodePresent(operation, checked, value)
   } catch (error) {
     throw badOutput(operation, value, error)
   }
@@ -153,17 +163,28 @@ export function encodeOutput(operation: Operation, value: unknown): Payload | un
 
 async function encodeChecked(operation: Operation, validator: Validator, value: unknown): Promise<Payload | undefined> {
   try {
-    return encodePresent(await validator.check(value))
+    const checked = await validator.check(value)
+    return checked === undefined ? undefined : await encodeValue(checked, operation.types)
   } catch (error) {
     throw badOutput(operation, value, error)
   }
 }
 
-const encodePresent = (value: unknown): Payload | undefined => (value === undefined ? undefined : encodeValue(value))
+function encodePresent(
+  operation: Operation,
+  checked: unknown,
+  value: unknown,
+): Payload | undefined | Promise<Payload | undefined> {
+  const payload = checked === undefined ? undefined : encodeValue(checked, operation.types)
+  if (!(payload instanceof Promise)) return payload
+  return payload.catch((error) => {
+    throw badOutput(operation, value, error)
+  })
+}
 
 /** For `onError`, whose reader looks for the handler: says whose output it was, what is wrong with it, and what may be the reason. */
 export function badOutput({ path, procedure }: Operation, value: unknown, error: unknown): unknown {
-  const isStream = procedure.kind === 'subscription'
+  const isStream = givesItems(procedure.kind)
   const what = `${path}: ${isStream ? 'an item' : 'the output'}`
   if (!(error instanceof SchemaFailure)) {
     if (!(error instanceof TypeError)) return error

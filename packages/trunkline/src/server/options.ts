@@ -2,6 +2,8 @@
 import { describe, mistake } from '../contract/mistake.ts'
 import type { ProcedureKind } from '../contract/procedure.ts'
 import type { AdvertisedLimits } from '../protocol/messages.ts'
+import { requireTypes } from '../protocol/value-types.ts'
+import type { ValueType, ValueTypes } from '../protocol/values.ts'
 import type { Connection, StreamCall } from './handler.ts'
 import { memoryResultStore, type ResultStore } from './idempotency.ts'
 import type { UpgradeRequest } from './socket.ts'
@@ -78,8 +80,8 @@ export interface CommonServerOptions<Context> {
   /** Says who a context is: for `server.connections`, `revoke`, and so that nothing of one person is taken for another's. */
   identify?: (context: Context) => Identity
   /**
-   * Asked for each open subscription when the credentials were renewed: false, or throwing, ends it with `FORBIDDEN`.
-   * Until it has answered the subscription sends nothing.
+   * Asked for each open subscription, upload and duplex call when the credentials were renewed: false, or throwing, ends it with
+   * `FORBIDDEN`. Until it has answered, a subscription or duplex call sends nothing.
    */
   reauthorize?: (call: StreamCall, context: Context) => boolean | Promise<boolean>
   /** Hears of every defect: what a handler throws that is not an RpcError, an output its schema refuses. @default console.error */
@@ -98,6 +100,8 @@ export interface CommonServerOptions<Context> {
   resultStore?: ResultStore
   /** Calls a second of one connection. @default no limit: what a call costs only its author knows */
   rateLimit?: RateLimitOptions
+  /** Types of your own that travel as themselves; clients need the same. @default none */
+  types?: readonly ValueType[]
   /** Runs `flush` when the current turn has said what it has to say. An adapter knows best. @default queueMicrotask */
   schedule?: (flush: () => void) => void
   /** Runs `task` after what has arrived meanwhile was read. An adapter knows best. @default setTimeout, 0 ms */
@@ -155,6 +159,7 @@ export interface ServerSettings {
   readonly resume: ResumeSettings | undefined
   readonly rateLimit: Required<Readonly<RateLimitOptions>> | undefined
   readonly resultStore: ResultStore
+  readonly types: ValueTypes | undefined
   readonly schedule: (flush: () => void) => void
   readonly yieldTo: (task: () => void) => void
 }
@@ -177,6 +182,7 @@ export function resolveOptions(options: CommonServerOptions<never> & { authentic
     resume: options.resume === false ? undefined : resolveResume(options.resume ?? {}),
     resultStore: options.resultStore ?? memoryResultStore(),
     rateLimit: options.rateLimit && resolveRateLimit(options.rateLimit),
+    types: requireTypes(options.types),
     schedule: requireFunction('schedule', options.schedule) ?? ((flush) => queueMicrotask(flush)),
     yieldTo: requireFunction('yieldTo', options.yieldTo) ?? ((task) => void setTimeout(task, 0)),
   }

@@ -58,14 +58,15 @@ export class PulledStream extends ServerStream {
     if (result.done) return this.end()
     const item = result.value
     const event = isStreamEvent(item) ? item : undefined
+    const id = this.call.isResumable ? event?.id : undefined
     let payload: Payload | undefined | Promise<Payload | undefined>
     try {
       payload = encodeOutput(this.call.operation, event ? event.value : item)
     } catch (error) {
       return this.fail(error)
     }
-    if (payload instanceof Promise) payload.then((encoded) => this.#send(encoded, event?.id), this.#broke)
-    else this.#send(payload, event?.id)
+    if (payload instanceof Promise) payload.then((encoded) => this.#send(encoded, id), this.#broke)
+    else this.#send(payload, id)
   }
 
   #send(payload: Payload | undefined, id: string | undefined): void {

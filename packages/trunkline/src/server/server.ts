@@ -1,7 +1,7 @@
 // `createServer`: an app, ready for sockets from any adapter. Says what a server is; `core.ts` is one.
 import type { App } from './app.ts'
 import { ServerCore, type ServerStats } from './core.ts'
-import type { Connection } from './handler.ts'
+import type { ServerConnections } from './handler.ts'
 import { type CloseOptions, type DisconnectOptions, resolveOptions, type ServerOptions } from './options.ts'
 import type { ServerSocket, SocketEvents, UpgradeRequest } from './socket.ts'
 
@@ -10,7 +10,7 @@ export interface Server<Context = unknown> {
   /** Takes over a socket whose upgrade is done; the adapter passes its events on. */
   accept(socket: ServerSocket, request: UpgradeRequest): SocketEvents
   /** Connections that have been welcomed. */
-  readonly connections: Iterable<Connection>
+  readonly connections: ServerConnections
   /** True when one more connection would be too many, or the server is closing: answer the upgrade with 503. */
   readonly isFull: boolean
   /** False when there were too many new connections lately: answer the upgrade with 503. Each call counts as one. */

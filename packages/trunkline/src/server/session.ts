@@ -3,22 +3,33 @@
 //
 //   attached ──socket lost──▶ detached ──hello of a later attempt──▶ attached …
 //      └── done, refused, revoked ──┴── keepMs or bufferBytes passed ──▶ over
-import { type Frame, FrameRefusal, readCounts, readMessage } from '../protocol/decode.ts'
-import { ACK, encodeWelcome, type Welcome } from '../protocol/messages.ts'
+import type { RouterClient } from '../contract/client-types.ts'
+import type { RouterRecord } from '../contract/router.ts'
+import { Collected } from '../protocol/bulk.ts'
+import { closeCode } from '../protocol/close.ts'
+import { type Frame, FrameRefusal, type Message, readCounts, readMessage } from '../protocol/decode.ts'
+import type { Encoded, FrameData } from '../protocol/encoded.ts'
+import { ACK, type AdvertisedLimits, encodeWelcome, PART, type Welcome } from '../protocol/messages.ts'
 import { Outbox, type OutboxHost } from '../protocol/outbox.ts'
-import { type ReadHello, readCall } from '../protocol/read-at-server.ts'
+import type { ReadHello } from '../protocol/read-at-server.ts'
+import { readCall } from '../protocol/read-calls.ts'
+import { readReply } from '../protocol/read-replies.ts'
 import { Sequence } from '../protocol/sequence.ts'
+import { isOfServer } from '../protocol/serving.ts'
+import type { ValueTypes } from '../protocol/values.ts'
+import type { OpenCallsHost } from './answering.ts'
 import type { Principal } from './authentication.ts'
 import { Backlog, type BacklogHost } from './backlog.ts'
+import { ClientCalls, type ClientCallsHost } from './client-calls.ts'
 import type { ServerCore } from './core.ts'
 import type { Connection } from './handler.ts'
-import { OpenCalls, type OpenCallsHost } from './open-calls.ts'
+import { OpenCalls } from './open-calls.ts'
 
 /** The socket, as its session sees it. */
 export interface SessionLine {
   /** The socket is behind. */
   readonly isResting: boolean
-  write(text: string): void
+  write(frame: FrameData): void
   /** Reads nothing more for now, or goes on. */
   hold(isHeld: boolean): void
   /** The peer has broken the protocol, or this end has failed. */
@@ -28,7 +39,12 @@ export interface SessionLine {
   close(code: number, reason: string): void
 }
 
-export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Connection {
+/** Unacknowledged, in bytes: a client that comes back has to find all of it. */
+const maxBulkLength = 512 * 1024
+/** As much behind a large message as may be unsent before sources rest. */
+const restAtLength = 64 * 1024
+
+export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, ClientCallsHost, Connection {
   readonly id: string
   readonly principal: string | undefined
   readonly name: string
@@ -36,6 +52,10 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Co
   readonly since: number
   readonly sequence = new Sequence()
   readonly calls: OpenCalls
+  /** What its client lets the server ask; undefined where it serves nothing. */
+  readonly serves: AdvertisedLimits | undefined
+  /** The server's own calls to it. */
+  #asked: ClientCalls | undefined
   /** The last socket's. */
   attempt: number
   /** Since when there is no socket, on the clock of `performance.now()`. */
@@ -44,6 +64,8 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Co
   readonly #core: ServerCore
   readonly #outbox: Outbox
   readonly #backlog: Backlog
+  /** Of the parts of a large message. */
+  readonly #collected = new Collected()
   #line: SessionLine | undefined
   /** What had come across, either way, when the client last came back, and how often in a row that was no more. */
   #progress = -1
@@ -59,6 +81,7 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Co
     this.sequence.keeps = core.settings.resume !== undefined && hello.features.includes('resume')
     this.#outbox = new Outbox(this)
     this.#backlog = new Backlog(this)
+    this.serves = hello.features.includes('serve') ? hello.limits : undefined
     this.calls = new OpenCalls(core, this, hello, principal.context)
   }
 
@@ -71,8 +94,32 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Co
     return this.#line
   }
 
+  get types(): ValueTypes | undefined {
+    return this.#core.settings.types
+  }
+
+  client<Router extends RouterRecord>(router: Router): RouterClient<Router> {
+    return this.#asks.proxy(router)
+  }
+
+  /** Calls of the server that wait for its client's answer. */
+  get asked(): number {
+    return this.#asked?.unanswered ?? 0
+  }
+
+  get #asks(): ClientCalls {
+    this.#asked ??= new ClientCalls(this)
+    return this.#asked
+  }
+
+  /** What is held for a client that may come back: copies, what is large and waits, and what came of a large message. */
+  get keptLength(): number {
+    return this.sequence.length + this.#outbox.waitingLength + this.#collected.length
+  }
+
+  /** The socket is behind, or large messages wait for their turn: more would only wait with them. */
   get isResting(): boolean {
-    return this.#line?.isResting ?? true
+    return (this.#line?.isResting ?? true) || this.#outbox.waitingBehind >= restAtLength
   }
 
   // ── Sockets ────────────────────────────────────────────────────────────────
@@ -107,6 +154,9 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Co
     sequence.acknowledge(hello.received)
     for (const copy of sequence.copies) line.write(copy)
     this.#core.resumed(sequence.copies.length)
+    this.#pump()
+    this.calls.renewCredit()
+    this.#asked?.resumed()
     if (this.#backlog.isHeld) line.hold(true)
     this.calls.wake()
   }
@@ -118,7 +168,7 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Co
     // What was said before and is not encoded yet belongs to the copies.
     this.#outbox.flush()
     this.#line = undefined
-    if (this.sequence.length > this.#maxLength) return this.end()
+    if (this.sequence.length + this.#outbox.waitingBehind > this.#maxLength) return this.end()
     this.detachedAt = performance.now()
     this.#core.detached(this)
   }
@@ -130,8 +180,10 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Co
     this.#line = undefined
     this.#outbox.clear()
     this.#backlog.clear()
+    this.#collected.clear()
     this.sequence.forget()
     this.calls.end()
+    this.#asked?.end()
     this.#core.ended(this)
   }
 
@@ -141,19 +193,27 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Co
 
   // ── Frames ─────────────────────────────────────────────────────────────────
 
+  /** The client has told its counts. @throws FrameRefusal when they don't agree with this end's */
+  acknowledged(received: number, sent: number): void {
+    this.sequence.check(received, sent)
+    this.#pump()
+  }
+
   /** Takes a frame of calls; it counts from now on, even if its messages have to wait for their turn. */
   take(frame: Frame, length: number, now: number): void {
     const { sequence } = this
     if (frame.isCounted) sequence.take(length)
-    if (frame.ack) sequence.check(...readCounts(ACK, frame.ack))
+    if (frame.ack) this.acknowledged(...readCounts(ACK, frame.ack))
     this.#backlog.take(frame, length, now)
     if (sequence.keeps && sequence.owesAckAlone) this.#line?.write(sequence.ack(false))
   }
 
   work(frame: Frame, index: number, now: number): boolean {
-    this.calls.at(now)
+    const share = frame.length / frame.messages.length
+    this.calls.at(now, share)
+    if (this.#asked) this.#asked.share = share
     try {
-      readMessage(frame, index, readCall, this.calls)
+      readMessage(frame, index, this.#read, this)
     } catch (error) {
       if (this.#line) this.#line.refuse(error)
       else {
@@ -164,20 +224,71 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Co
     return !this.isOver
   }
 
+  /** The socket has caught up. */
+  wake(): void {
+    this.#pump()
+    this.#wakeSources()
+  }
+
+  readonly #read = (type: unknown, message: Message): void => {
+    if (type === PART) return this.#collected.add(message, this.#core.messageBytes)
+    this.#collected.give(message)
+    if (isOfServer(message[1]) && type !== ACK) readReply(type, message, this.#asks.replies)
+    else readCall(type, message, this.calls)
+  }
+
   yieldTo(task: () => void): void {
     this.#core.settings.yieldTo(task)
   }
 
   hold(isHeld: boolean): void {
     this.#line?.hold(isHeld)
+    // From now on no acknowledgement comes that would say so.
+    if (isHeld) this.#pump()
   }
 
-  send(message: string): void {
-    if (!this.isOver) this.#outbox.push(message)
+  /** Large answers wait here and not in the socket: for who reads slowly it is the same. The one on its way holds up nobody. */
+  #watchWaiting(): void {
+    const { waitingBehind } = this.#outbox
+    if (waitingBehind > this.#maxLength) return this.#tooMuchWaits()
+    this.#backlog.block(waitingBehind >= this.#core.settings.limits.bufferedBytes / 2)
+    if (!this.#backlog.isStopped) return
+    // Held first and blocked now: nothing else would have it go on.
+    this.#outbox.pump()
+    this.#backlog.block(this.#outbox.waitingBehind >= this.#core.settings.limits.bufferedBytes / 2)
   }
 
-  sendStream(message: string): void {
-    if (!this.isOver) this.#outbox.pushStream(message)
+  #tooMuchWaits(): void {
+    if (this.#line) this.#line.close(closeCode.slowConsumer, 'reads too slowly')
+    else this.end()
+  }
+
+  send(message: Encoded): void {
+    if (this.isOver) return
+    this.#outbox.push(message)
+    if (typeof message !== 'string') this.#watchWaiting()
+  }
+
+  sendStream(message: Encoded): void {
+    if (this.isOver) return
+    this.#outbox.pushStream(message)
+    if (typeof message !== 'string') this.#watchWaiting()
+  }
+
+  sendAfter(message: string): void {
+    if (!this.isOver) this.#outbox.pushAfter(message)
+  }
+
+  withdraw(message: Encoded): boolean {
+    const isTaken = this.#outbox.withdraw(message)
+    if (!isTaken) return false
+    this.#watchWaiting()
+    if (!this.isResting) this.#wakeSources()
+    return true
+  }
+
+  ride(message: string): void {
+    if (!this.isOver) this.#outbox.ride(message)
   }
 
   /** Says what is left to say. */
@@ -189,7 +300,25 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Co
     this.#core.broadcast.schedule(outbox)
   }
 
-  joinStreams(messages: string[]): string {
+  #pump(): void {
+    if (this.#outbox.waitingLength === 0) return
+    const wasResting = this.isResting
+    this.#outbox.pump()
+    this.#watchWaiting()
+    if (wasResting && !this.isResting) this.#wakeSources()
+  }
+
+  #wakeSources(): void {
+    this.calls.wake()
+    this.#asked?.wake()
+  }
+
+  /** While nothing is read until large answers have gone, no acknowledgement is. Held only for its turn, it goes on by itself. */
+  get mayBulk(): boolean {
+    return this.#line?.isResting === false && (this.sequence.length < maxBulkLength || this.#backlog.isStopped)
+  }
+
+  joinStreams(messages: Encoded[]): FrameData {
     return this.#core.broadcast.joinStreams(messages)
   }
 
@@ -198,10 +327,10 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Co
     return sequence.keeps && sequence.owesAck ? sequence.ack(counted) : undefined
   }
 
-  write(text: string, counted: boolean): void {
+  write(frame: FrameData, counted: boolean): void {
     const { sequence } = this
-    if (counted) sequence.add(text)
-    this.#line?.write(text)
+    if (counted) sequence.add(frame)
+    this.#line?.write(frame)
     if (sequence.length > this.#maxLength) this.#overflow()
   }
 

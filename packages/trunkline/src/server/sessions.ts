@@ -103,10 +103,10 @@ export class Sessions {
     let bytes = 0
     for (const session of [...this.#detached]) {
       if (now - (session.detachedAt ?? now) >= keepMs) session.end()
-      else bytes += session.sequence.length
+      else bytes += session.keptLength
     }
     for (let oldest = first(this.#detached); oldest && bytes > totalBytes; oldest = first(this.#detached)) {
-      bytes -= oldest.sequence.length
+      bytes -= oldest.keptLength
       oldest.end()
     }
   }

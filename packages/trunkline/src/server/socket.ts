@@ -4,8 +4,8 @@
 export interface ServerSocket {
   /** Bytes handed to `send` that the kernel has not taken yet. */
   readonly bufferedAmount: number
-  /** Writes one text frame. */
-  send(text: string): void
+  /** Writes one frame: a string as a text frame, bytes as a binary one. The bytes are never changed. */
+  send(frame: string | Uint8Array): void
   /** Starts the closing handshake; the adapter ends it after its own limit. */
   close(code: number, reason: string): void
   /** Drops the connection at once, without a handshake. */
@@ -18,7 +18,8 @@ export interface ServerSocket {
 /** What `accept` gives back to the adapter: it calls these, in the order of the socket's life. */
 export interface SocketEvents {
   text(frame: string): void
-  binary(): void
+  /** A binary frame; parts of it may be kept as views, so the bytes must not be used again. */
+  binary(frame: Uint8Array): void
   /** `bufferedAmount` has fallen to zero. */
   drained(): void
   closed(code: number): void

@@ -1,6 +1,8 @@
 // One accepted subscription at the server: its number and its credit. Knows neither the socket nor its source: `pulled-stream.ts` and `fed-stream.ts` do.
-import { type CreditPair, encodeEnd, encodeGap, nominalItemBytes } from '../protocol/messages.ts'
+import type { Encoded } from '../protocol/encoded.ts'
+import { type CreditPair, encodeEnd, encodeGap } from '../protocol/messages.ts'
 import { exceedsBytes } from '../protocol/size.ts'
+import { SendWindow } from '../protocol/window.ts'
 import type { ServerCall } from './call.ts'
 import type { Operation } from './operation.ts'
 
@@ -11,7 +13,7 @@ export interface StreamHost {
   readonly messageBytes: number
   /** False: others' turn comes first, and then `stream` is woken. */
   mayPull(stream: ServerStream): boolean
-  sendStream(text: string): void
+  sendStream(message: Encoded): void
   gapTold(): void
   /** Takes the stream off the table. */
   endStream(stream: ServerStream): void
@@ -24,10 +26,7 @@ export abstract class ServerStream {
   readonly number: number
   protected readonly host: StreamHost
   protected isOver = false
-  #itemLimit: number
-  #byteLimit: number
-  #items = 0
-  #bytes = 0
+  readonly #window: SendWindow
   /** Questions whether it may go on that are not answered. */
   #holds = 0
   /** Sends the item that was on its way when the question came up. */
@@ -37,8 +36,7 @@ export abstract class ServerStream {
     this.host = host
     this.call = call
     this.number = number
-    this.#itemLimit = credit[0]
-    this.#byteLimit = credit[1]
+    this.#window = new SendWindow(credit)
   }
 
   abstract start(): void
@@ -48,18 +46,11 @@ export abstract class ServerStream {
   protected abstract stop(): void
 
   ready(): boolean {
-    return (
-      !this.isOver &&
-      this.#items < this.#itemLimit &&
-      this.#bytes < this.#byteLimit &&
-      this.#holds === 0 &&
-      !this.host.isResting
-    )
+    return !this.isOver && this.#window.isOpen && this.#holds === 0 && !this.host.isResting
   }
 
   credit(items: number, bytes: number): void {
-    this.#itemLimit = Math.max(this.#itemLimit, items)
-    this.#byteLimit = Math.max(this.#byteLimit, bytes)
+    this.#window.raise(items, bytes)
     this.wake()
   }
 
@@ -114,7 +105,8 @@ export abstract class ServerStream {
   refuse(error: unknown): void {
     if (this.isOver) return
     this.isOver = true
-    this.call.failStream(error, (text) => this.host.sendStream(text))
+    this.call.stopItems(error)
+    this.call.failStream(error, (message) => this.host.sendStream(message))
     this.host.endStream(this)
     this.call.abort()
     this.stop()
@@ -126,8 +118,8 @@ export abstract class ServerStream {
     return lastEventId === undefined ? repeat === true : !this.call.hasReadLastEventId
   }
 
-  protected sendItem(text: string, bytes: number): void {
-    if (exceedsBytes(text, this.host.messageBytes)) {
+  protected sendItem(message: Encoded, bytes: number): void {
+    if (exceedsBytes(message, this.host.messageBytes)) {
       this.fail(
         new RangeError(
           `${this.call.operation.path}: an item is larger than ${this.host.messageBytes} bytes (limits.messageBytes of the server)`,
@@ -135,8 +127,7 @@ export abstract class ServerStream {
       )
       return
     }
-    this.#items++
-    this.#bytes += bytes || nominalItemBytes
-    this.host.sendStream(text)
+    this.#window.spend(bytes)
+    this.host.sendStream(message)
   }
 }

@@ -1,12 +1,13 @@
 // One direction of a link in memory: frames and the end behind them, in order, in micro-tasks. Knows neither server nor client.
+import type { FrameData } from '../protocol/encoded.ts'
 
 /** What comes out at the receiving end. */
 export interface FrameSink {
-  text(text: string): void
+  frame(data: FrameData): void
   closed(code: number, reason: string): void
 }
 
-type Piece = { readonly text: string } | { readonly code: number; readonly reason: string }
+type Piece = { readonly data: FrameData } | { readonly code: number; readonly reason: string }
 
 export class FramePipe {
   readonly #sink: FrameSink
@@ -68,7 +69,7 @@ export class FramePipe {
     if (this.#isHeld || this.#isOver) return
     const piece = this.#pieces.shift()
     if (!piece || this.#isSilent()) return
-    if ('text' in piece) this.#sink.text(piece.text)
+    if ('data' in piece) this.#sink.frame(piece.data)
     else this.end(piece.code, piece.reason)
   }
 }

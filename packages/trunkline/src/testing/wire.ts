@@ -1,6 +1,7 @@
 // One connection in memory: a client's socket and a server's back to back, and what goes wrong between. Makes neither client nor server.
 import type { ClientSocket, SocketHandlers } from '../client/platform.ts'
 import { closeCode } from '../protocol/close.ts'
+import type { FrameData } from '../protocol/encoded.ts'
 import type { Server } from '../server/server.ts'
 import type { ServerSocket, SocketEvents, UpgradeRequest } from '../server/socket.ts'
 import { type Direction, directionsOf } from './direction.ts'
@@ -11,8 +12,10 @@ import { Marks } from './marks.ts'
 export interface PairFrame {
   /** Who sent it. */
   readonly from: 'client' | 'server'
-  /** Its text, as it was sent. */
+  /** Its text, as it was sent; of a binary frame its header. */
   readonly text: string
+  /** The whole of a binary frame. */
+  readonly bytes?: Uint8Array
 }
 
 /** One connection of a pair, and its faults. */
@@ -52,6 +55,11 @@ interface Watch {
 
 const request: UpgradeRequest = { url: '/', headers: new Headers(), remoteAddress: '127.0.0.1' }
 
+function headerOf(frame: Uint8Array): string {
+  const length = new DataView(frame.buffer, frame.byteOffset).getUint32(0)
+  return new TextDecoder().decode(frame.subarray(4, 4 + length))
+}
+
 /** As a socket's event would: after the micro-tasks, and whatever a fake clock says. */
 function nextTurn(run: () => void): void {
   const { port1, port2 } = new MessageChannel()
@@ -84,7 +92,7 @@ export class Wire implements PairLink {
     this.#down = this.#pipe('down')
     this.client = {
       bufferedAmount: 0,
-      send: (text) => this.#send('client', text),
+      send: (data) => this.#send('client', data),
       close: (code, reason) => this.#close('client', code, reason),
     }
   }
@@ -99,7 +107,7 @@ export class Wire implements PairLink {
     if (!this.#host.isReachable || this.#host.server.isFull) return this.end('unreachable')
     const socket: ServerSocket = {
       bufferedAmount: 0,
-      send: (text) => this.#send('server', text),
+      send: (data) => this.#send('server', data),
       close: (code, reason) => this.#close('server', code, reason),
       terminate: () => this.#close('server', closeCode.abnormal, ''),
       pause() {},
@@ -144,9 +152,10 @@ export class Wire implements PairLink {
 
   #pipe(direction: Direction): FramePipe {
     const sink = {
-      text: (text: string) => {
-        if (direction === 'up') this.#events?.text(text)
-        else this.#handlers.text(text)
+      frame: (data: FrameData) => {
+        if (direction === 'down') this.#handlers.frame(data)
+        else if (typeof data === 'string') this.#events?.text(data)
+        else this.#events?.binary(data)
         this.#count(direction)
       },
       closed: (code: number, reason: string) => {
@@ -177,15 +186,16 @@ export class Wire implements PairLink {
     return direction === 'up' ? this.#up : this.#down
   }
 
-  #send(from: 'client' | 'server', text: string): void {
+  #send(from: 'client' | 'server', data: FrameData): void {
     const [out, back] = from === 'client' ? [this.#up, this.#down] : [this.#down, this.#up]
     if (back.isOver || this.#carriesNothing) return
     // Nobody is at the other end any more: a kernel answers with a reset.
     if (out.isOver) return back.push({ code: closeCode.abnormal, reason: '' })
-    const frame = { from, text }
+    const frame = typeof data === 'string' ? { from, text: data } : { from, text: headerOf(data), bytes: data }
     this.frames.push(frame)
     this.#host.sent(frame)
-    out.push({ text })
+    // Both ends may keep views of what they send and receive.
+    out.push({ data: typeof data === 'string' ? data : data.slice() })
   }
 
   /** The end that closes hears so itself at once; the other behind the frames before it, if it is reached. */

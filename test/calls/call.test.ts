@@ -218,6 +218,18 @@ describe('an aborted call', () => {
     expect(pair.server.stats().calls).toBe(0)
   })
 
+  it('keeps its answer when it had settled before, though its caller had not heard of it yet', async () => {
+    const controller = new AbortController()
+    const call = client.api.echo(1, { signal: controller.signal })
+    // Runs before the `await` below: it was there first.
+    call.finally(() => controller.abort())
+    await expect(call).resolves.toBe(1)
+    const written = pair.frames.length
+    await client.api.echo(2)
+    const said = pair.frames.slice(written).filter(({ from }) => from === 'client')
+    expect(said).toHaveLength(1)
+  })
+
   it('leaves no listener on the signal once it has settled', async () => {
     const controller = new AbortController()
     const remove = vi.spyOn(controller.signal, 'removeEventListener')

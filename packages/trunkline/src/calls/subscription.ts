@@ -2,7 +2,8 @@
 // Lives across connections. Does not know sockets, ids of calls or reconnects.
 import type { Gap, Subscription } from '../contract/client-types.ts'
 import { RpcError } from '../protocol/error.ts'
-import { type CreditPair, initialCredit, maxWindowBytes, nominalItemBytes } from '../protocol/messages.ts'
+import { type CreditPair, maxHeldBytes, nominalItemBytes } from '../protocol/messages.ts'
+import { ReceiveWindow } from '../protocol/window.ts'
 
 /** What a subscription asks of its call. */
 export interface SubscriptionHost {
@@ -21,6 +22,8 @@ interface Received {
   readonly value: unknown
   readonly id: string | undefined
   readonly bytes: number
+  /** Its part of the frame it came in, where that is looked at. */
+  readonly share: number
   /** In place of an item: events are missing here. */
   readonly gap?: Gap
 }
@@ -46,21 +49,18 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
   #head = 0
   #waiters: Waiter[] = []
   #takenId: string | undefined
-  /** How many items may be ahead of the loop; doubles while the loop keeps up. */
-  #window = initialCredit[0]
-  #itemLimit = initialCredit[0]
-  #byteLimit = initialCredit[1]
-  #items = 0
-  #bytes = 0
-  #consumedItems = 0
-  #consumedBytes = 0
+  /** Of what waits to be read. */
+  #held = 0
+  /** How much may be ahead of the loop. */
+  readonly #window: ReceiveWindow
   #isOver = false
   #failure: unknown
   /** The server has ended it for being slow; it is opened again when all that came was read. */
   #isPaused = false
 
-  constructor(host: SubscriptionHost, number: number, lastEventId: string | undefined) {
+  constructor(host: SubscriptionHost, number: number, lastEventId: string | undefined, credit?: number) {
     this.#host = host
+    this.#window = new ReceiveWindow(credit)
     this.number = number
     this.lastEventId = lastEventId
   }
@@ -73,22 +73,25 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
   // ── From the wire ──────────────────────────────────────────────────────────
 
   /** Takes an item; false when it is beyond the credit, which no honest server does. */
-  receive(value: unknown, id: string | undefined, size: number): boolean {
+  receive(value: unknown, id: string | undefined, size: number, share = 0): boolean {
     if (this.#isOver) return true
-    if (this.#items >= this.#itemLimit || this.#bytes >= this.#byteLimit) return false
-    if (id !== undefined) this.lastEventId = id
     const bytes = size || nominalItemBytes
-    this.#items++
-    this.#bytes += bytes
+    if (!this.#window.receive(bytes) || this.#held + share > maxHeldBytes) return false
+    if (id !== undefined) this.lastEventId = id
     const waiter = this.#waiters.shift()
     if (waiter) this.#take(value, id, bytes, waiter)
-    else this.#buffer.push({ value, id, bytes })
+    else {
+      this.#held += share
+      this.#buffer.push({ value, id, bytes, share })
+    }
     return true
   }
 
   receiveGap(gap: Gap): void {
     if (this.#isOver) return
-    if (this.size > 0) this.#buffer.push({ value: undefined, id: undefined, bytes: 0, gap })
+    // Gaps cost no credit, so that one behind another is the same one.
+    if (this.#buffer.at(-1)?.gap) return
+    if (this.size > 0) this.#buffer.push({ value: undefined, id: undefined, bytes: 0, share: 0, gap })
     else this.#tell(gap)
   }
 
@@ -125,7 +128,7 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
 
   /** States its credit once more: what was said before may be lost with its connection. */
   renew(): void {
-    this.#host.credit(this.#itemLimit, this.#byteLimit)
+    this.#host.credit(...this.#window.limits)
   }
 
   /** First credit of the stream when it is opened again: counts begin anew, and what still waits here is charged to it. */
@@ -133,10 +136,7 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
     let bytes = 0
     for (let index = this.#head; index < this.#buffer.length; index++) bytes += this.#buffer[index]?.bytes ?? 0
     this.#isPaused = false
-    this.#items = this.#bytes = 0
-    this.#consumedItems = -this.size
-    this.#consumedBytes = -bytes
-    return this.#raise()
+    return this.#window.restart(this.size, bytes)
   }
 
   // ── For the loop ───────────────────────────────────────────────────────────
@@ -175,6 +175,7 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
       this.#buffer = []
       this.#head = 0
     }
+    this.#held -= received.share
     if (!received.gap) return this.#take(received.value, received.id, received.bytes, waiter)
     this.#waiters.unshift(waiter)
     this.#tell(received.gap)
@@ -185,31 +186,16 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
   #take(value: unknown, id: string | undefined, bytes: number, waiter: Waiter): void {
     if (id !== undefined) this.#takenId = id
     waiter.resolve({ done: false, value })
-    this.#consumedItems++
-    this.#consumedBytes += bytes
+    const limits = this.#window.consume(bytes, this.size === 0)
     if (this.#isOver) return
     if (this.#isPaused) {
       if (this.size === 0) this.#unpause()
-      return
-    }
-    const isLow =
-      this.#itemLimit - this.#consumedItems <= this.#window / 2 ||
-      this.#byteLimit - this.#consumedBytes <= (this.#window / 2) * nominalItemBytes
-    if (isLow) {
-      if (this.size === 0) this.#window = Math.min(this.#window * 2, maxWindowBytes / nominalItemBytes)
-      this.#host.credit(...this.#raise())
-    }
+    } else if (limits) this.#host.credit(...limits)
   }
 
   #unpause(): void {
     this.#isPaused = false
     this.#host.reopen()
-  }
-
-  #raise(): CreditPair {
-    this.#itemLimit = Math.max(0, this.#consumedItems + this.#window)
-    this.#byteLimit = Math.max(0, this.#consumedBytes + this.#window * nominalItemBytes)
-    return [this.#itemLimit, this.#byteLimit]
   }
 
   #tell(gap: Gap): void {

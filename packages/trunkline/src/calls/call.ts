@@ -1,45 +1,59 @@
 // One call at the client, from the moment it was made until it settles; a subscription lives on in it until it ends.
 // Lives across connections. Knows how to say itself on a line; does not know when there is one.
-import type { Gap, SubscribeOptions } from '../contract/client-types.ts'
+import type { Gap, SendOptions, SubscribeOptions } from '../contract/client-types.ts'
 import { type Expiring, maxTimerMs } from '../protocol/deadlines.ts'
+import { decodeValue } from '../protocol/decode-value.ts'
+import type { Encoded } from '../protocol/encoded.ts'
 import { type Delivery, RpcError } from '../protocol/error.ts'
-import { type ErrorDetails, encodeBareOpen, encodeOpen, type OpenOptions } from '../protocol/messages.ts'
-import { decodeValue, type Payload } from '../protocol/values.ts'
-import { type ConnectionState, callBack } from './state.ts'
+import { type ErrorDetails, encodeBareOpen, encodeEnd, encodeOpen, type OpenOptions } from '../protocol/messages.ts'
+import type { Payload, ValueTypes } from '../protocol/values.ts'
+import { creditFor } from '../protocol/window.ts'
+import { callBack } from './call-back.ts'
+import { Sender, type SenderHost } from './sender.ts'
 import { ClientSubscription, type SubscriptionHost } from './subscription.ts'
 
 /** The client, as its calls see it. */
 export interface CallHost {
+  readonly types: ValueTypes | undefined
   /** Takes a call that has settled off the table; `tell` says that the server has to hear of it. */
   settled(call: ClientCall, tell: boolean): void
   /** Sends the call once more, under a new id. */
   reopen(call: ClientCall): void
   credit(call: ClientCall, items: number, bytes: number): void
+  /** Where the call is written items can be: the line is welcome and not behind. */
+  maySend(call: ClientCall): boolean
+  messageBytes(call: ClientCall): number
+  /** Writes what the call pushes. */
+  push(call: ClientCall, message: Encoded): void
   gap(gap: Gap): void
 }
 
 /** Says why there is no line, where there is none. */
 export interface CallConnection {
-  readonly state: ConnectionState
+  readonly state: { readonly reason?: string | undefined }
 }
 
 /** Options of a call as the client keeps them. */
-export interface KeptOptions extends SubscribeOptions {
+export interface KeptOptions extends SubscribeOptions, SendOptions<unknown> {
   /** Told when the call turns out to be a stream that was refused. */
   onStreamRefused?: () => void
 }
 
 // Kept small, since each call makes one: what only a stream needs is in its subscription.
-export class ClientCall implements Expiring, SubscriptionHost {
+export class ClientCall implements Expiring, SubscriptionHost, SenderHost {
   id = 0
   readonly path: string
-  readonly input: Payload | undefined
+  input: Payload | undefined
   /** Infinity once a subscription is accepted. */
   deadline: number
   /** The line it was first written on: from then on, whether it has run is no longer for this end to say. */
   firstLine: object | undefined
   isSettled = false
   subscription: ClientSubscription | undefined
+  /** Its `open`, where that has parts: it may be on its way for long. */
+  opened: Encoded | undefined
+  /** What it pushes; only where it was given something to push. */
+  sender: Sender | undefined
   /** The promise the caller holds. */
   readonly promise: Promise<unknown>
   readonly #host: CallHost
@@ -66,6 +80,8 @@ export class ClientCall implements Expiring, SubscriptionHost {
       this.#resolve = resolve
       this.#reject = reject
     })
+    // First, since it throws where it is given something else.
+    if (options.send !== undefined) this.sender = new Sender(this, options.send)
     options.signal?.addEventListener('abort', this)
   }
 
@@ -75,11 +91,16 @@ export class ClientCall implements Expiring, SubscriptionHost {
 
   /** Bytes it holds while it waits, in UTF-16 units. */
   get size(): number {
-    return this.path.length + (this.input?.json.length ?? 0) + (this.input?.rich?.length ?? 0)
+    return (
+      this.path.length +
+      (this.input?.json.length ?? 0) +
+      (this.input?.rich?.length ?? 0) +
+      (this.input?.bytes?.length ?? 0)
+    )
   }
 
   /** Its `open`; `usualMs` is the deadline that needs no mention. */
-  encode(now: number, usualMs: number): string {
+  encode(now: number, usualMs: number): Encoded {
     const options = this.#openOptions(now, usualMs)
     return this.input
       ? encodeOpen(this.id, this.path, this.input, options)
@@ -88,15 +109,15 @@ export class ClientCall implements Expiring, SubscriptionHost {
 
   /** Undefined where there is nothing to say, as for most calls. */
   #openOptions(now: number, usualMs: number): OpenOptions | undefined {
-    const { meta, idempotencyKey } = this.#options
+    const { meta, idempotencyKey, credit } = this.#options
     // What a stream continues behind.
     const { lastEventId } = this.subscription ?? this.#options
     // A subscription that is opened again gets the client's usual time to be accepted.
     const left = this.deadline === Infinity ? usualMs : this.deadline - now
     // A few milliseconds between the call and its frame are no reason to send a number along.
     const isUsual = Math.abs(left - usualMs) <= 50
-    if (isUsual && !meta && idempotencyKey === undefined && !this.firstLine && lastEventId === undefined)
-      return undefined
+    const isPlain = !meta && idempotencyKey === undefined && lastEventId === undefined && credit === undefined
+    if (isUsual && isPlain && !this.firstLine) return undefined
     const options: OpenOptions = {}
     if (!isUsual) options.timeoutMs = Math.max(1, Math.round(Math.min(left, maxTimerMs)))
     if (meta) options.meta = meta
@@ -104,6 +125,7 @@ export class ClientCall implements Expiring, SubscriptionHost {
     if (this.wasSent) options.repeat = true
     if (lastEventId !== undefined) options.lastEventId = lastEventId
     if (this.subscription) options.credit = this.subscription.reopen()
+    else if (credit !== undefined) options.credit = creditFor(credit)
     return options
   }
 
@@ -112,7 +134,7 @@ export class ClientCall implements Expiring, SubscriptionHost {
   result(value: unknown, rich: unknown): void {
     if (rich === undefined) return this.#settle(value)
     try {
-      this.#settle(decodeValue(value, rich))
+      this.#settle(decodeValue(value, rich, this.#host.types))
     } catch (error) {
       this.#broken(error)
     }
@@ -122,7 +144,11 @@ export class ClientCall implements Expiring, SubscriptionHost {
     // It goes on behind the last event once the loop has caught up; nobody needs to know.
     if (code === 'SLOW_CONSUMER' && this.subscription?.pause()) return
     try {
-      const error = new RpcError(code, { message, data: decodeValue(data, rich), delivery: details.delivery })
+      const error = new RpcError(code, {
+        message,
+        data: decodeValue(data, rich, this.#host.types),
+        delivery: details.delivery,
+      })
       this.fail(error, false, details.stream)
     } catch (error) {
       this.#broken(error)
@@ -131,18 +157,25 @@ export class ClientCall implements Expiring, SubscriptionHost {
 
   accept(stream: number, position: string | undefined): void {
     this.deadline = Infinity
+    // An upload: it has an answer, and no items of its own.
+    if (stream === 0) return
     if (this.subscription) return this.subscription.continue(stream)
-    this.subscription = new ClientSubscription(this, stream, this.#options.lastEventId ?? position)
+    this.subscription = new ClientSubscription(
+      this,
+      stream,
+      this.#options.lastEventId ?? position,
+      this.#options.credit,
+    )
     this.#resolve(this.subscription)
   }
 
   /** False when the item breaks the protocol. */
-  item(value: unknown, id: string | undefined, size: number, rich: unknown): boolean {
+  item(value: unknown, id: string | undefined, size: number, rich: unknown, share = 0): boolean {
     const { subscription } = this
     if (!subscription) return false
-    if (rich === undefined) return subscription.receive(value, id, size)
+    if (rich === undefined) return subscription.receive(value, id, size, share)
     try {
-      return subscription.receive(decodeValue(value, rich), id, size)
+      return subscription.receive(decodeValue(value, rich, this.#host.types), id, size, share)
     } catch (error) {
       this.#broken(error)
       return true
@@ -178,6 +211,7 @@ export class ClientCall implements Expiring, SubscriptionHost {
       this.#options.onStreamRefused?.()
     }
     this.#reject(error)
+    this.sender?.stop(error)
     this.#close(tell)
   }
 
@@ -203,6 +237,41 @@ export class ClientCall implements Expiring, SubscriptionHost {
   /** Its signal has aborted: an object as a listener costs no closure. */
   handleEvent(): void {
     this.cancel()
+  }
+
+  // ── For what it pushes ─────────────────────────────────────────────────────
+
+  get types(): ValueTypes | undefined {
+    return this.#host.types
+  }
+
+  get maySend(): boolean {
+    return this.#host.maySend(this)
+  }
+
+  get messageBytes(): number {
+    return this.#host.messageBytes(this)
+  }
+
+  /** Makes what pushes by hand, where nothing pushes by itself. */
+  get hand(): Sender {
+    this.sender ??= new Sender(this, undefined)
+    // It settled before anything was written.
+    if (this.isSettled) this.sender.stop()
+    return this.sender
+  }
+
+  sendItem(item: Encoded): void {
+    this.#host.push(this, item)
+  }
+
+  sendEnd(): void {
+    this.#host.push(this, encodeEnd(this.id))
+  }
+
+  sourceFailed(error: unknown): void {
+    this.subscription?.abort(error)
+    this.fail(error, true)
   }
 
   // ── For its subscription ───────────────────────────────────────────────────
@@ -242,6 +311,7 @@ export class ClientCall implements Expiring, SubscriptionHost {
   #close(tell: boolean): void {
     if (this.isSettled) return
     this.isSettled = true
+    this.sender?.stop()
     this.#options.signal?.removeEventListener('abort', this)
     this.#host.settled(this, tell)
   }

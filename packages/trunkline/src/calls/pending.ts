@@ -4,12 +4,22 @@ import type { Subscription } from '../contract/client-types.ts'
 /** Own properties on a native promise: a subclass of Promise costs 150 ns more a call. */
 export interface Pending extends Promise<unknown> {
   [Symbol.asyncIterator](): AsyncIterator<unknown, void, undefined>
+  send(value: unknown): Promise<void>
+  end(): void
   [callKey]: Cancellable
 }
 
-/** What can be called off before it is accepted. */
+/** What a call can be told by who holds it. */
 export interface Cancellable {
+  /** Calls it off before it is accepted. */
   cancel(): void
+  /** What pushes by hand. */
+  readonly hand: Hand
+}
+
+export interface Hand {
+  send(value: unknown): Promise<void>
+  end(): void
 }
 
 const callKey = Symbol('call')
@@ -19,9 +29,19 @@ export function toPending(promise: Promise<unknown>, call: Cancellable): Pending
   const pending = promise as Pending & AsyncDisposable
   pending[Symbol.asyncIterator] = iterate
   pending[callKey] = call
+  pending.send = send
+  pending.end = end
   // Not there yet in every browser.
   if (Symbol.asyncDispose) pending[Symbol.asyncDispose] = dispose
   return pending
+}
+
+function send(this: Pending, value: unknown): Promise<void> {
+  return this[callKey].hand.send(value)
+}
+
+function end(this: Pending): void {
+  this[callKey].hand.end()
 }
 
 function iterate(this: Pending): AsyncIterator<unknown, void, undefined> {

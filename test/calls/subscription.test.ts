@@ -8,6 +8,7 @@ const contract = router({
   count: subscription({ input: unchecked<number>(), output: unchecked<number>() }),
   numbered: subscription({ input: unchecked<number>(), output: unchecked<number>() }),
   feed: subscription({ output: unchecked<number>() }),
+  newest: subscription({ output: unchecked<number>() }),
   fails: subscription({ output: unchecked<number>() }),
   ping: query(),
 })
@@ -31,6 +32,7 @@ const app = implement(contract).handlers({
     for (let at = Number(lastEventId ?? 0) + 1; at <= input; at++) yield event(at, { id: String(at) })
   },
   feed: ({ signal, lastEventId }) => bus.subscribe('feed', { signal, lastEventId }) as AsyncIterable<number>,
+  newest: ({ signal }) => bus.subscribe('feed', { signal, policy: 'latest' }) as AsyncIterable<number>,
   fails: async function* () {
     yield 1
     yield 2
@@ -518,5 +520,35 @@ describe('against a scripted server', () => {
       credit: [166, 166 * 1_024],
     })
     await client.connection.close()
+  })
+})
+
+describe('credit', () => {
+  it('of a few items, from a source that keeps the newest: a loop that rests finds no more than those old', async () => {
+    const live = await api.newest(undefined, { credit: 4 })
+    const iterator = live[Symbol.asyncIterator]()
+    for (const last of [1_000, 2_000, 3_000]) {
+      // In one turn: nothing is read meanwhile.
+      for (let at = last - 999; at <= last; at++) void bus.publish('feed', at)
+      await settle()
+      const items: number[] = []
+      while (items.at(-1) !== last) items.push(...(await take(iterator, 1)))
+      expect(items.length).toBeLessThanOrEqual(5)
+      expect(items[0]).toBe(last - 999)
+    }
+  })
+
+  it('of a few items is stated with the open, and a faster loop gets no more', async () => {
+    const iterator = api.count(1_000, { credit: 4 })[Symbol.asyncIterator]()
+    await settle()
+    expect(pulled).toBe(4)
+    for (let at = 1; at <= 900; at++) expect(await take(iterator, 1)).toEqual([at])
+    await settle()
+    expect(pulled).toBeLessThanOrEqual(904)
+    await iterator.return?.()
+  })
+
+  it.each([0, -1, 1.5, Number.NaN])('%j is a mistake', (credit) => {
+    expect(() => api.feed(undefined, { credit })).toThrow(TypeError)
   })
 })

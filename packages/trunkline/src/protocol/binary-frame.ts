@@ -1,0 +1,70 @@
+// Frames whose messages have parts: header length · header · parts (PROTOCOL.md section 10). Does not know sockets.
+import { type Frame, FrameRefusal, isCount, parseFrame } from './decode.ts'
+import { type PartsBudget, RichParts } from './decode-value.ts'
+import type { Encoded } from './encoded.ts'
+import { ERROR, ITEM, OPEN, PART, RESULT } from './messages.ts'
+import { align, alignment } from './values.ts'
+
+/** Joins the messages of a batch into a binary frame. */
+export function joinPacked(messages: readonly Encoded[]): Uint8Array {
+  let size = 0
+  const texts = messages.map((message) => {
+    if (typeof message === 'string') return message
+    const base = align(size)
+    size = base + message.bytes.length
+    // Where its parts begin among those of the batch; its `rich` is its last element.
+    return base === 0 ? message.text : `${message.text.slice(0, -1)},${base}]`
+  })
+  const header = new TextEncoder().encode(texts.length === 1 ? texts[0] : `[${texts.join(',')}]`)
+  const start = align(4 + header.length)
+  const frame = new Uint8Array(start + size)
+  new DataView(frame.buffer).setUint32(0, header.length)
+  frame.set(header, 4)
+  let at = start
+  for (const message of messages) {
+    if (typeof message === 'string') continue
+    at = align(at)
+    frame.set(message.bytes, at)
+    at += message.bytes.length
+  }
+  return frame
+}
+
+/** Where `rich` stands in the messages that may have one; behind it stands where the message's parts begin. */
+export const richPlaces: ReadonlyMap<unknown, number> = new Map([
+  [OPEN, 5],
+  [RESULT, 3],
+  [ERROR, 5],
+  [ITEM, 5],
+  [PART, 2],
+])
+
+const noBytes = new Uint8Array(0)
+
+/**
+ * Takes a binary frame apart. What is wrong with a message's parts is found when its payload is decoded.
+ * @throws FrameRefusal when it is no frame at all
+ */
+export function parseBinaryFrame(bytes: Uint8Array): Frame {
+  const length = bytes.length < 4 ? Number.POSITIVE_INFINITY : new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)
+  if (length > bytes.length - 4) throw new FrameRefusal(4000, 'the header of a binary frame is longer than the frame')
+  let header: string
+  try {
+    header = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.subarray(4, 4 + length))
+  } catch {
+    throw new FrameRefusal(4000, 'the header of a binary frame is not UTF-8')
+  }
+  const frame: Frame = { ...parseFrame(header), length: bytes.length }
+  const parts = bytes.subarray(Math.min(align(4 + length), bytes.length))
+  const budget: PartsBudget = { left: parts.length }
+  for (const message of frame.messages) if (Array.isArray(message)) giveParts(message, parts, budget)
+  return frame
+}
+
+function giveParts(message: unknown[], parts: Uint8Array, budget: PartsBudget): void {
+  const place = richPlaces.get(message[0])
+  if (place === undefined || !message[place]) return
+  const base = message[place + 1] ?? 0
+  const isSound = isCount(base) && base % alignment === 0
+  message[place] = new RichParts(message[place], isSound ? parts.subarray(base) : noBytes, budget)
+}

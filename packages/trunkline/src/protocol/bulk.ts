@@ -1,0 +1,145 @@
+// Large parts in pieces, so that small messages need not wait for them: pieces go first, one message's at a time, then the message
+// (PROTOCOL.md section 10). Does not know sockets or what the messages are.
+import { richPlaces } from './binary-frame.ts'
+import { FrameRefusal, type Message, refuse } from './decode.ts'
+import { decodeValue, RichParts } from './decode-value.ts'
+import { type Encoded, type PackedMessage, pack } from './encoded.ts'
+import { discardParts, encodePart, PART } from './messages.ts'
+
+/** Parts above this go in pieces of this: what a small call then waits for takes 50 ms on a line of 10 Mbit/s. */
+const pieceBytes = 64 * 1024
+
+export interface BulkHost {
+  /** The socket is not behind, and not too much is unacknowledged. */
+  readonly mayBulk: boolean
+  /** Writes a message in the order of streams, or before them. */
+  write(message: Encoded, isStream: boolean): void
+}
+
+interface Waiting {
+  readonly message: Encoded
+  readonly isStream: boolean
+}
+
+/** The sending side. */
+export class Bulk {
+  readonly #host: BulkHost
+  #waiting: Waiting[] = []
+  /** Of what waits, in UTF-16 units and bytes. */
+  length = 0
+  /** Bytes of the first that are sent. */
+  #sent = 0
+
+  constructor(host: BulkHost) {
+    this.#host = host
+  }
+
+  /** Of what waits behind the first, whose turn it is. */
+  get lengthBehind(): number {
+    return this.length - (this.#waiting[0]?.message.length ?? 0)
+  }
+
+  /** Takes a message that is large, or that may not overtake one that is; false when it may go at once. */
+  take(message: Encoded, isStream: boolean): boolean {
+    const isLarge = typeof message !== 'string' && message.bytes.length > pieceBytes
+    if (!isLarge && !(isStream && this.#waiting.length > 0)) return false
+    this.#waiting.push({ message, isStream })
+    this.length += message.length
+    this.pump()
+    return true
+  }
+
+  /** There is room, perhaps: goes on. */
+  pump(): void {
+    for (let first = this.#waiting[0]; first; first = this.#waiting[0]) {
+      const { message, isStream } = first
+      if (typeof message !== 'string' && message.bytes.length > pieceBytes) {
+        if (!this.#host.mayBulk) return
+        if (!this.#sendPiece(message)) continue
+      } else this.#host.write(message, isStream)
+      this.#waiting.shift()
+      this.length -= message.length
+    }
+  }
+
+  /** Takes back a message that is not sent whole; false when it is. */
+  withdraw(message: Encoded): boolean {
+    const index = this.#waiting.findIndex((waiting) => waiting.message === message)
+    if (index < 0) return false
+    if (index === 0 && this.#sent > 0) this.#host.write(discardParts, true)
+    if (index === 0) this.#sent = 0
+    this.#waiting.splice(index, 1)
+    this.length -= message.length
+    this.pump()
+    return true
+  }
+
+  clear(): void {
+    this.#waiting = []
+    this.length = this.#sent = 0
+  }
+
+  /** True when that was the last, and the message went behind it. */
+  #sendPiece({ text, bytes }: PackedMessage): boolean {
+    const piece = bytes.subarray(this.#sent, this.#sent + pieceBytes)
+    this.#host.write(pack(encodePart(piece.length), piece), true)
+    this.#sent += piece.length
+    if (this.#sent < bytes.length) return false
+    this.#sent = 0
+    // Its parts begin at 0 of what was collected.
+    this.#host.write(`${text.slice(0, -1)},0,1]`, true)
+    return true
+  }
+}
+
+const noBytes = new Uint8Array(0)
+
+/** The receiving side: what has come of one message's parts. */
+export class Collected {
+  /** Twice as long as what came, at most: pieces of a byte, or of none, cost no more than their bytes. */
+  #bytes = noBytes
+  #length = 0
+
+  /** In bytes. */
+  get length(): number {
+    return this.#length
+  }
+
+  /** Takes a `part`. @throws FrameRefusal when it is none, or more than a message may have */
+  add(message: Message, messageBytes: number): void {
+    if (message[1] === null) return this.clear()
+    let piece: unknown
+    try {
+      piece = decodeValue(message[1], message[2])
+    } catch {
+      // Said below.
+    }
+    if (!(piece instanceof Uint8Array)) throw refuse(PART, 'it has no bytes')
+    const length = this.#length + piece.length
+    if (length > messageBytes) throw new FrameRefusal(1009, `a message is larger than ${messageBytes} bytes`)
+    if (length > this.#bytes.length) {
+      const bytes = new Uint8Array(Math.max(length, Math.min(this.#bytes.length * 2, messageBytes)))
+      bytes.set(this.#bytes.subarray(0, this.#length))
+      this.#bytes = bytes
+    }
+    this.#bytes.set(piece, this.#length)
+    this.#length = length
+  }
+
+  /** Gives a message what was collected for it, if it says so. */
+  give(message: Message): void {
+    const place = richPlaces.get(message[0])
+    if (this.#length === 0 || place === undefined || message[place + 2] !== 1) return
+    const bytes = this.#length === this.#bytes.length ? this.#bytes : this.#bytes.slice(0, this.#length)
+    this.clear()
+    const rich = message[place]
+    const entries = rich instanceof RichParts ? rich.entries : rich
+    // A message is fresh from JSON.parse, and nobody else's; in the frame of the last piece it has been given that frame's parts.
+    ;(message as unknown[])[place] = new RichParts(entries, bytes, { left: bytes.length }, true)
+  }
+
+  clear(): void {
+    this.#bytes = noBytes
+    this.#length = 0
+  }
+}

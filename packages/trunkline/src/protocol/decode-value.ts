@@ -1,0 +1,158 @@
+// Puts rich values back into payloads (PROTOCOL.md section 8). Does not know messages or schemas; trusts nothing it is given.
+import { isCount } from './decode.ts'
+import {
+  alignment,
+  arrayTypes,
+  type Key,
+  maxBigintDigits,
+  refusedKeys,
+  type TypedArrayConstructor,
+  type ValueType,
+  type ValueTypes,
+} from './values.ts'
+
+const bigintForm = new RegExp(`^-?\\d{1,${maxBigintDigits}}$`)
+
+/** How many bytes the messages of a frame may still make of its parts: those of two messages never overlap. */
+export interface PartsBudget {
+  left: number
+}
+
+/** The `rich` list of a message in a binary frame, with the parts it speaks of. */
+export class RichParts {
+  readonly entries: unknown
+  readonly bytes: Uint8Array
+  readonly budget: PartsBudget
+  /** They came in pieces, and the message behind those that were written after it. */
+  readonly isLate: boolean
+
+  constructor(entries: unknown, bytes: Uint8Array, budget: PartsBudget, isLate = false) {
+    this.isLate = isLate
+    this.entries = entries
+    this.bytes = bytes
+    this.budget = budget
+  }
+}
+
+/**
+ * Puts the rich values of a `rich` list into a payload fresh from JSON.parse, which it changes in place.
+ * @throws TypeError when the list breaks a rule of PROTOCOL.md section 8.
+ */
+export function decodeValue(root: unknown, rich: unknown, types?: ValueTypes): unknown {
+  if (rich === undefined || rich === null) return root
+  const parts = rich instanceof RichParts ? rich : new RichParts(rich, noBytes, { left: 0 })
+  if (!Array.isArray(parts.entries)) throw new TypeError('rich is not an array')
+  return new Decoding(parts, types).decode(root, parts.entries)
+}
+
+const noBytes = new Uint8Array(0)
+
+class Decoding {
+  readonly #parts: RichParts
+  readonly #types: ValueTypes | undefined
+  /** What types of one's own have made, which may be plain objects, and others' too: no path leads into them. */
+  readonly #made = new Set<unknown>()
+  /** Where the next part may begin: none is used twice. */
+  #next = 0
+
+  constructor(parts: RichParts, types: ValueTypes | undefined) {
+    this.#parts = parts
+    this.#types = types
+  }
+
+  decode(root: unknown, entries: readonly unknown[]): unknown {
+    const holder = { root }
+    for (const entry of entries) {
+      if (!Array.isArray(entry) || typeof entry[0] !== 'string')
+        throw new TypeError('an entry of rich is not [tag, …path]')
+      this.#apply(holder, entry)
+    }
+    return holder.root
+  }
+
+  #apply(holder: { root: unknown }, entry: readonly unknown[]): void {
+    let parent: object = holder
+    let key: Key = 'root'
+    for (let index = 1; index < entry.length; index++) {
+      const next: unknown = (parent as Record<Key, unknown>)[key]
+      if (this.#made.has(next)) throw new TypeError('a path in rich leads into a value that was made')
+      parent = next as object
+      key = checkStep(next, entry[index])
+    }
+    const place = parent as Record<Key, unknown>
+    place[key] = this.#fromPlain(entry[0] as string, place[key])
+  }
+
+  #fromPlain(tag: string, plain: unknown): unknown {
+    const list = Array.isArray(plain) ? plain : undefined
+    if (tag === 'undefined' && plain === null) return undefined
+    if (tag === 'number' && (plain === 'NaN' || plain === 'Infinity' || plain === '-Infinity')) return Number(plain)
+    if (tag === 'bigint' && typeof plain === 'string' && bigintForm.test(plain)) return BigInt(plain)
+    if (tag === 'date' && (typeof plain === 'number' || plain === null)) return new Date(plain ?? Number.NaN)
+    if (tag === 'url' && typeof plain === 'string') return new URL(plain)
+    if (tag === 'map' && list?.every((pair) => Array.isArray(pair) && pair.length === 2)) return new Map(list)
+    if (tag === 'set' && list) return new Set(list)
+    const arrayType = arrayTypes.get(tag)
+    if (arrayType && list) return this.#array(arrayType, list)
+    if (tag === 'buffer' && list) return exactBuffer(this.#part(list))
+    if ((tag === 'blob' || tag === 'file') && list) return this.#blob(tag === 'file', list)
+    const type = this.#types?.get(tag)
+    if (type) return this.#make(type, plain)
+    throw new TypeError(`rich has a "${tag.slice(0, 32)}" where none can be`)
+  }
+
+  #make(type: ValueType, plain: unknown): unknown {
+    let value: unknown
+    try {
+      value = type.decode(plain)
+    } catch (cause) {
+      // What it says is for this end: the other may read why its call has failed.
+      throw new TypeError(`what came is no "${type.name}"`, { cause })
+    }
+    if (typeof value === 'object' && value !== null) this.#made.add(value)
+    return value
+  }
+
+  #array(type: TypedArrayConstructor, place: readonly unknown[]): ArrayBufferView {
+    const part = this.#part(place)
+    const { BYTES_PER_ELEMENT: size } = type
+    if (part.length % size !== 0) throw new TypeError(`a part of ${part.length} bytes is no ${type.name}`)
+    // A view keeps the whole frame in memory: only for what is most of it.
+    const isView = part.length * 2 >= part.buffer.byteLength && part.byteOffset % size === 0
+    const { buffer, byteOffset } = isView ? part : new Uint8Array(part)
+    return new type(buffer, byteOffset, part.length / size)
+  }
+
+  #blob(isFile: boolean, place: readonly unknown[]): Blob {
+    const [, , type, name, lastModified] = place
+    const part = exactBuffer(this.#part(place))
+    if (typeof type !== 'string') throw new TypeError('the type of a blob is not a string')
+    if (!isFile) return new Blob([part], { type })
+    if (typeof name !== 'string' || typeof lastModified !== 'number')
+      throw new TypeError('a file has no name, or no time of its last change')
+    return new File([part], name, { type, lastModified })
+  }
+
+  /** The bytes at `[offset, length]`: inside the message's own, aligned, and behind those of the part before. */
+  #part([offset, length]: readonly unknown[]): Uint8Array {
+    const { bytes, budget } = this.#parts
+    const isInside = isCount(offset) && isCount(length) && offset % alignment === 0 && offset + length <= bytes.length
+    if (!isInside || offset < this.#next || length > budget.left)
+      throw new TypeError('a part is not where its message says')
+    this.#next = offset + length
+    budget.left -= length
+    return bytes.subarray(offset, offset + length)
+  }
+}
+
+const exactBuffer = (part: Uint8Array): ArrayBuffer => new Uint8Array(part).buffer
+
+/** A step is an index into an array or an own key of a plain object: never into what an earlier entry has made. */
+function checkStep(parent: unknown, step: unknown): Key {
+  if (Array.isArray(parent)) {
+    if (typeof step === 'number' && Number.isInteger(step) && step >= 0 && step < parent.length) return step
+  } else if (typeof parent === 'object' && parent !== null && Object.getPrototypeOf(parent) === Object.prototype) {
+    if (typeof step === 'string' && !refusedKeys.has(step) && Object.hasOwn(parent, step)) return step
+  }
+  throw new TypeError('a path in rich leads nowhere')
+}

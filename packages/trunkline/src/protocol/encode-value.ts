@@ -1,0 +1,234 @@
+// Encodes values as payloads (PROTOCOL.md section 8). Does not know messages or schemas.
+import {
+  align,
+  arrayTypes,
+  type Entry,
+  type Key,
+  maxBigintDigits,
+  maxDepth,
+  type Payload,
+  refusedKeys,
+  type ValueType,
+  type ValueTypes,
+} from './values.ts'
+
+/**
+ * Encodes a value as a payload; one that is undefined at the top has the JSON `null` and says so in `rich`. A promise only
+ * where a Blob has to be read.
+ * @throws TypeError naming the path of a value that can't travel.
+ */
+export function encodeValue(value: unknown, types?: ValueTypes): Payload | Promise<Payload> {
+  // Most payloads are plain: looking allocates nothing, while a walk that may have to report keeps paths and lists.
+  if (isPlain(value, 0)) return { json: JSON.stringify(value), rich: undefined }
+  return new Encoding(types).encode(value)
+}
+
+/** True for what JSON carries whole. False is no verdict: the walk then finds what is rich, or what can't be sent. */
+function isPlain(value: unknown, depth: number): boolean {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return true
+    case 'number':
+      return Number.isFinite(value)
+    case 'object':
+      return value === null || (depth < maxDepth && isPlainObject(value, depth + 1))
+    default:
+      return false
+  }
+}
+
+function isPlainObject(value: object, depth: number): boolean {
+  // A `toJSON` that is not walked, being hidden or an array's, would still be called by JSON.stringify.
+  if ('toJSON' in value) return false
+  if (Array.isArray(value)) {
+    if (Object.getPrototypeOf(value) !== Array.prototype) return false
+    for (let index = 0; index < value.length; index++) if (!isPlain(value[index], depth)) return false
+    return true
+  }
+  const prototype = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) return false
+  for (const key in value) {
+    const property = (value as Record<string, unknown>)[key]
+    if (property !== undefined && !isPlain(property, depth)) return false
+  }
+  return true
+}
+
+interface Part {
+  readonly offset: number
+  readonly length: number
+  readonly source: Uint8Array | Blob
+  readonly path: readonly Key[]
+}
+
+/** One walk through a value that is not plain. */
+class Encoding {
+  readonly #types: ValueTypes | undefined
+  readonly #path: Key[] = []
+  readonly #entries: Entry[] = []
+  readonly #parts: Part[] = []
+  #size = 0
+
+  constructor(types: ValueTypes | undefined) {
+    this.#types = types
+  }
+
+  encode(value: unknown): Payload | Promise<Payload> {
+    const json = JSON.stringify(this.#toPlain(value))
+    const rich = this.#entries.length ? JSON.stringify(this.#entries) : undefined
+    return this.#parts.length ? this.#withParts(json, rich) : { json, rich }
+  }
+
+  #withParts(json: string, rich: string | undefined): Payload | Promise<Payload> {
+    const bytes = new Uint8Array(this.#size)
+    const reading: Promise<void>[] = []
+    for (const part of this.#parts) {
+      if (part.source instanceof Uint8Array) bytes.set(part.source, part.offset)
+      else reading.push(readBlob(part.source, part, bytes))
+    }
+    return reading.length ? Promise.all(reading).then(() => ({ json, rich, bytes })) : { json, rich, bytes }
+  }
+
+  /** Gives the plain form, which is the value itself as long as nothing in it is rich: plain data is walked, not copied. */
+  #toPlain(value: unknown): unknown {
+    switch (typeof value) {
+      case 'string':
+      case 'boolean':
+        return value
+      case 'number':
+        return Number.isFinite(value) ? value : this.#mark('number', String(value))
+      case 'undefined':
+        return this.#mark('undefined', null)
+      case 'bigint':
+        return this.#plainBigint(value)
+      case 'object':
+        return value === null ? null : this.#objectToPlain(value)
+      default:
+        throw unsendable(this.#path, `a ${typeof value} can't be sent`)
+    }
+  }
+
+  #objectToPlain(value: object): unknown {
+    if (this.#path.length > maxDepth)
+      throw unsendable(this.#path.slice(0, 8), `contains a cycle, or is nested deeper than ${maxDepth}`)
+    const prototype = Object.getPrototypeOf(value)
+    if (prototype === Array.prototype) return this.#arrayToPlain(value as unknown[])
+    if (prototype === Object.prototype || prototype === null)
+      return this.#recordToPlain(value as Record<string, unknown>)
+    if (this.#types)
+      for (const [tag, type] of this.#types)
+        if (this.#ask(type, 'is', value)) return this.#mark(tag, this.#toPlain(this.#ask(type, 'encode', value)))
+    if (value instanceof Date) {
+      const time = value.getTime()
+      return this.#mark('date', Number.isNaN(time) ? null : time)
+    }
+    if (value instanceof Map) return this.#mark('map', this.#arrayToPlain([...value]))
+    if (value instanceof Set) return this.#mark('set', this.#arrayToPlain([...value]))
+    if (value instanceof URL) return this.#mark('url', value.href)
+    return this.#bytesToPlain(value) ?? this.#refuse(prototype)
+  }
+
+  #ask(type: ValueType, what: 'is' | 'encode', value: unknown): unknown {
+    try {
+      return type[what](value)
+    } catch (cause) {
+      throw unsendable(
+        this.#path,
+        `"${type.name}" can't be sent: ${cause instanceof Error ? cause.message : cause}`,
+        cause,
+      )
+    }
+  }
+
+  #bytesToPlain(value: object): unknown {
+    if (ArrayBuffer.isView(value)) {
+      // A Buffer of Node is a Uint8Array to everybody else.
+      for (const [tag, type] of arrayTypes)
+        if (value instanceof type)
+          return this.#part(tag, new Uint8Array(value.buffer, value.byteOffset, value.byteLength), value.byteLength)
+    } else if (value instanceof ArrayBuffer) return this.#part('buffer', new Uint8Array(value), value.byteLength)
+    else if (typeof Blob === 'function' && value instanceof Blob) {
+      if (typeof File !== 'function' || !(value instanceof File))
+        return this.#part('blob', value, value.size, value.type)
+      return this.#part('file', value, value.size, value.type, value.name, value.lastModified)
+    }
+    return undefined
+  }
+
+  #part(tag: string, source: Part['source'], length: number, ...details: unknown[]): unknown {
+    const offset = align(this.#size)
+    this.#parts.push({ offset, length, source, path: source instanceof Uint8Array ? [] : [...this.#path] })
+    this.#size = offset + length
+    return this.#mark(tag, [offset, length, ...details])
+  }
+
+  #refuse(prototype: object): never {
+    const name = prototype.constructor?.name || 'a class'
+    const what = 'send plain data, one of Date, Map, Set, URL, bytes, or say in `types` how it travels'
+    throw unsendable(this.#path, `an instance of ${name} can't be sent; ${what}`)
+  }
+
+  #arrayToPlain(value: readonly unknown[]): readonly unknown[] {
+    let copy: unknown[] | undefined = 'toJSON' in value ? [...value] : undefined
+    for (let index = 0; index < value.length; index++) {
+      const before = value[index]
+      this.#path.push(index)
+      const after = this.#toPlain(before)
+      this.#path.pop()
+      if (after === before) continue
+      copy ??= value.slice()
+      copy[index] = after
+    }
+    return copy ?? value
+  }
+
+  #recordToPlain(value: Record<string, unknown>): unknown {
+    let copy: Record<string, unknown> | undefined = 'toJSON' in value ? { ...value } : undefined
+    for (const key of Object.keys(value)) {
+      const before = value[key]
+      // JSON leaves an undefined property out by itself.
+      if (before === undefined) continue
+      this.#path.push(key)
+      const after = this.#toPlain(before)
+      this.#path.pop()
+      if (after === before) continue
+      if (refusedKeys.has(key))
+        throw unsendable([...this.#path, key], `a ${kindOf(before)} can't be sent under this key`)
+      copy ??= { ...value }
+      copy[key] = after
+    }
+    return copy ?? value
+  }
+
+  #plainBigint(value: bigint): unknown {
+    const digits = value.toString()
+    if (digits.length > maxBigintDigits + Number(value < 0n))
+      throw unsendable(this.#path, `a bigint may have ${maxBigintDigits} digits`)
+    return this.#mark('bigint', digits)
+  }
+
+  #mark(tag: string, plain: unknown): unknown {
+    if (this.#path.some((key) => refusedKeys.has(key)))
+      throw unsendable(this.#path, `a ${tag} can't be sent under this key`)
+    this.#entries.push([tag, ...this.#path])
+    return plain
+  }
+}
+
+async function readBlob(source: Blob, { offset, length, path }: Part, bytes: Uint8Array): Promise<void> {
+  let content: ArrayBuffer
+  try {
+    content = await source.arrayBuffer()
+  } catch (cause) {
+    throw unsendable(path, "a Blob can't be read", cause)
+  }
+  if (content.byteLength !== length) throw unsendable(path, 'a Blob has another length than it said')
+  bytes.set(new Uint8Array(content), offset)
+}
+
+const kindOf = (value: unknown): string =>
+  typeof value === 'object' ? (value?.constructor?.name ?? 'value') : typeof value
+
+const unsendable = (path: readonly Key[], what: string, cause?: unknown): TypeError =>
+  new TypeError(path.length ? `${path.join('.')}: ${what}` : what, cause === undefined ? undefined : { cause })

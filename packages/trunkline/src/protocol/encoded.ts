@@ -1,0 +1,20 @@
+// Messages and frames as they wait to be written: text, or text with parts. Knows no message.
+
+/** A message as it waits for its frame: its JSON, and its parts where it has any. */
+export type Encoded = string | PackedMessage
+
+/** A frame as it is written: text, or binary where a message of it has parts. */
+export type FrameData = string | Uint8Array
+
+export interface PackedMessage {
+  readonly text: string
+  readonly bytes: Uint8Array
+  /** Of both, as of a text. */
+  readonly length: number
+}
+
+/** A message's JSON with the parts of its payload. */
+export const pack = (text: string, bytes: Uint8Array | undefined): Encoded =>
+  bytes ? { text, bytes, length: text.length + bytes.length } : text
+
+export const textOf = (message: Encoded): string => (typeof message === 'string' ? message : message.text)
