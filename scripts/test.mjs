@@ -19,7 +19,12 @@ for (const [version, compiler] of [
   [7, 'node_modules/typescript-7/bin/tsc'],
 ]) {
   step(`types, TypeScript ${version}`)
-  for (const project of ['tsconfig.json', 'examples/chat/tsconfig.json'])
+  for (const project of [
+    'tsconfig.json',
+    'examples/chat/tsconfig.json',
+    'examples/files/tsconfig.json',
+    'examples/game/tsconfig.json',
+  ])
     must(process.execPath, [compiler, '-p', project])
 }
 
