@@ -26,7 +26,12 @@ export const hello = (params: object = {}, more: object = {}): unknown => [
 /** A server, and `connect` for any number of connections to it. */
 export function acceptOn(app: App<never, never>, options: object = {}) {
   const reports: { error: unknown; path: string | undefined }[] = []
-  const server = createServer(app as unknown as App, { onError: (report) => void reports.push(report), ...options })
+  const server = createServer(app as unknown as App, {
+    onError: (report) => void reports.push(report),
+    // How long a slice of work takes is the machine's; what comes of it must not be.
+    yieldTo: (task) => queueMicrotask(task),
+    ...options,
+  })
   const connect = (request: Partial<UpgradeRequest> = {}): Accepted => {
     const sent: unknown[][] = []
     const closed: Accepted['closed'] = []
