@@ -1,7 +1,7 @@
 // Turns of generators that never wait: so many pulls, then others' turn. Does not know what is pulled.
 
-/** Pulls before others’ turn comes: about as long as a slice of calls takes; fewer made frames of a stream shorter and a quarter slower. */
-const maxPulls = 512
+/** Pulls before others' turn comes: about as long as a slice of calls takes. */
+const maxPulls = 128
 
 interface Pulled {
   /** Its turn has come. */
