@@ -1,4 +1,4 @@
-// A stranger, in a process of its own, that goes over each limit in turn, two a second, while 20 honest clients work.
+// A stranger, in a process of its own, that goes over each limit in turn, five a second, while 20 honest clients work.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -9,7 +9,7 @@ import { offences } from './offences.ts'
 import type { contract } from './server-process.ts'
 
 const perClient = 25
-const everyMs = 500
+const everyMs = 180
 const forMs = offences.length * everyMs
 const rounds = 3
 
