@@ -11,7 +11,7 @@ import type { contract } from './server-process.ts'
 const perClient = 25
 const everyMs = 180
 const forMs = offences.length * everyMs
-const rounds = 3
+const rounds = 7
 
 const median = (all: number[]): number => [...all].sort((a, b) => a - b)[all.length >> 1] ?? Number.NaN
 

@@ -97,7 +97,7 @@ describe('a backlog', () => {
     const { backlog, done } = make()
     for (const message of range(8)) {
       now += 0.6
-      backlog.take(frameOf(message), 250_000, now)
+      backlog.take(frameOf(message), 20_000, now)
     }
     expect(done).toEqual([0])
     nextTurn()
@@ -105,8 +105,31 @@ describe('a backlog', () => {
     finish()
     expect(done).toEqual(range(8))
     now += 0.6
-    backlog.take(frameOf('later'), 250_000, now)
+    backlog.take(frameOf('later'), 20_000, now)
     expect(done.at(-1)).toBe('later')
+  })
+
+  it('works a frame above 64 KiB off a turn after it was read, and lets the next be read a turn after that', () => {
+    const { backlog, done, held } = make()
+    backlog.take(frameOf('long'), 250_000, now)
+    expect({ done, held }).toEqual({ done: [], held: [true] })
+    nextTurn()
+    expect({ done, held }).toEqual({ done: ['long'], held: [true] })
+    nextTurn()
+    expect({ done, held }).toEqual({ done: ['long'], held: [true, false] })
+    expect(turns).toEqual([])
+  })
+
+  it('reads on after a frame above 64 KiB that was blocked before it let go', () => {
+    const { backlog, held } = make()
+    backlog.take(frameOf('long'), 250_000, now)
+    nextTurn()
+    backlog.block(true)
+    nextTurn()
+    expect(held).toEqual([true])
+    backlog.block(false)
+    finish()
+    expect(held).toEqual([true, false])
   })
 
   it('keeps a frame behind those that wait', () => {
@@ -233,6 +256,30 @@ describe('a connection with 1 024 calls of a millisecond each', () => {
     expect(log).toHaveLength(calls.length + 1)
     expect(log.indexOf('other')).toBeLessThan(calls.length - 100)
     expect(log.filter((entry) => entry !== 'other')).toEqual(calls.map(String))
+  })
+
+  it('reads a large call, answers it and writes the answer in a turn each', () => {
+    const text = 'x'.repeat(250_000)
+    const log: string[] = []
+    const echo = query({ input: z.string(), output: z.string() })
+    const app = implement(router({ echo })).handlers({
+      echo: ({ input }) => {
+        log.push('handler')
+        return input
+      },
+    })
+    const { connect } = acceptOn(app as never, { yieldTo: (task: () => void) => void turns.push(task) })
+    const hog = connect()
+    hog.say(hello())
+    hog.say([2, 1, 'echo', text])
+    expect({ log, reading: hog.reading }).toEqual({ log: [], reading: ['paused'] })
+    nextTurn()
+    expect({ log, types: hog.sent.map(([type]) => type) }).toEqual({ log: ['handler'], types: [1] })
+    nextTurn()
+    expect(hog.sent.at(-1)).toEqual([3, 1, text])
+    expect(hog.reading).toEqual(['paused', 'resumed'])
+    finish()
+    expect(hog.sent).toHaveLength(2)
   })
 
   it('answers a ping while they wait, and the counts are right', async () => {

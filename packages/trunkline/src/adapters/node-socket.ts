@@ -7,6 +7,9 @@ import { asBytes, type FrameBuilder } from './frame.ts'
 /** Unsent bytes above which pings go unanswered: whoever floods and does not read gets no more queued for it. */
 const maxPongBacklog = 64 * 1024
 
+/** To read and unmask so much takes a noticeable part of a turn. */
+const longLength = 64 * 1024
+
 export class NodeSocket implements ServerSocket {
   readonly #webSocket: WebSocket
   readonly #stream: Duplex
@@ -27,8 +30,8 @@ export class NodeSocket implements ServerSocket {
   connect(events: SocketEvents): void {
     const socket = this.#webSocket
     socket.on('message', (data: Buffer, isBinary: boolean) => {
-      // What still comes while it closes is not looked at.
-      if (socket.readyState !== socket.OPEN) return
+      // What still comes while it closes is not looked at, and what is long comes a turn at a time.
+      if (socket.readyState !== socket.OPEN) return data.length > longLength ? this.#rest() : undefined
       if (isBinary) events.binary(asBytes(data))
       else events.text(data.toString())
     })
@@ -39,6 +42,11 @@ export class NodeSocket implements ServerSocket {
     socket.on('error', () => {})
     socket.on('close', (code: number) => events.closed(code))
     this.#stream.on('drain', () => events.drained())
+  }
+
+  #rest(): void {
+    this.#webSocket.pause()
+    setImmediate(() => this.#webSocket.resume())
   }
 
   send(frame: string | Uint8Array): void {

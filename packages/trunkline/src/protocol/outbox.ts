@@ -55,6 +55,11 @@ export class Outbox {
     })
   }
 
+  /** Of what waits to be flushed. */
+  get size(): number {
+    return this.#size
+  }
+
   /** Adds a message that goes before those of streams. */
   push(message: Encoded): void {
     if (typeof message === 'string' || !this.#bulk.take(message, false)) this.#add(message, false)

@@ -56,6 +56,8 @@ export class Backlog {
   /** Takes a frame that came at `now` and works it off, at once if it is this connection's turn. */
   take(frame: Frame, length: number, now: number): void {
     if (this.#waiting.length > 0 || this.#isBlocked) return this.#wait(frame, length)
+    // To read and parse it was this turn's share.
+    if (length > maxLength) return this.#defer(frame, length)
     if (!this.#isSameTurn && now - this.#workedUntil > contiguousMs) this.#begin(now)
     const { messages } = frame
     let done = 0
@@ -66,14 +68,13 @@ export class Backlog {
       if (done >= messages.length) return
     }
     this.#done = done
-    this.#wait(frame, length)
-    this.#schedule()
+    this.#defer(frame, length)
   }
 
   /** Works nothing off for now, or goes on. */
   block(isBlocked: boolean): void {
     this.#isBlocked = isBlocked
-    if (!isBlocked && this.#waiting.length > 0) this.#schedule()
+    if (!isBlocked && (this.#waiting.length > 0 || this.#isHeld)) this.#schedule()
   }
 
   /** Forgets what is left. */
@@ -81,6 +82,11 @@ export class Backlog {
     this.#waiting = []
     this.#length = 0
     this.#done = 0
+  }
+
+  #defer(frame: Frame, length: number): void {
+    this.#wait(frame, length)
+    this.#schedule()
   }
 
   #wait(frame: Frame, length: number): void {
@@ -113,12 +119,14 @@ export class Backlog {
     const now = performance.now()
     this.#begin(now)
     let worked = 0
+    let isTired = false
     const waiting = this.#waiting
     for (const { frame, length } of waiting) {
       this.#done = this.#work(frame, this.#done, now)
       // What a message did has ended the connection.
       if (this.#waiting !== waiting) return this.clear()
       if (length >= longLength) this.#keepTurn()
+      isTired ||= length > maxLength
       if (this.#done < frame.messages.length) break
       this.#done = 0
       this.#length -= length
@@ -126,11 +134,12 @@ export class Backlog {
       if (this.#isBlocked || this.#left === 0 || performance.now() >= this.#sliceEnd) break
     }
     waiting.splice(0, worked)
-    if (this.#isHeld && this.#length <= maxLength / 2) {
+    if (this.#isHeld && this.#length <= maxLength / 2 && !isTired) {
       this.#isHeld = false
       this.#host.hold(false)
     }
-    if (waiting.length > 0) this.#schedule()
+    // The next is read when what came of this one is written.
+    if (waiting.length > 0 || isTired) this.#schedule()
   }
 
   #begin(now: number): void {

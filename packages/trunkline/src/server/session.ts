@@ -41,6 +41,8 @@ export interface SessionLine {
 
 /** Unacknowledged, in bytes: a client that comes back has to find all of it. */
 const maxBulkLength = 512 * 1024
+/** To write a frame of this length is a turn's share: making it was another's. */
+const longLength = 64 * 1024
 /** As much behind a large message as may be unsent before sources rest. */
 const restAtLength = 64 * 1024
 
@@ -297,7 +299,8 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Cl
   }
 
   schedule(outbox: Outbox): void {
-    this.#core.broadcast.schedule(outbox)
+    if (outbox.size > longLength) this.yieldTo(() => outbox.flush())
+    else this.#core.broadcast.schedule(outbox)
   }
 
   #pump(): void {
