@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import { contenders } from './contenders.ts'
 
 /** The part of esbuild used here; it is installed with tsup, so its types aren't in reach. */
 interface Esbuild {
@@ -18,11 +19,17 @@ const here = fileURLToPath(new URL('.', import.meta.url))
 const outdir = fileURLToPath(new URL('../../node_modules/.cache/bench', import.meta.url))
 const { build }: Esbuild = createRequire(createRequire(import.meta.url).resolve('tsup'))('esbuild')
 
-export async function bundle(contenders: string[]): Promise<Bundle> {
+/** Peers run as they are published; Trunkline is here as source, and zod goes with the schemas. */
+const external = contenders
+  .flatMap(({ packages }) => packages)
+  .filter((name) => name !== 'trunkline' && name !== 'zod')
+  .flatMap((name) => [name, `${name}/*`])
+
+export async function bundle(names: string[]): Promise<Bundle> {
   rmSync(outdir, { recursive: true, force: true })
   await bundleFiles(['client-process', 'server-process'])
   const broken = new Map<string, string>()
-  for (const name of contenders) {
+  for (const name of names) {
     try {
       await bundleFiles([`contenders/${name}/client`, `contenders/${name}/server`])
     } catch (error) {
@@ -41,7 +48,7 @@ async function bundleFiles(names: string[]): Promise<void> {
     platform: 'node',
     format: 'esm',
     target: 'node20',
-    external: ['ws'],
+    external,
     logLevel: 'silent',
   })
 }

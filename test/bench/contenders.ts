@@ -13,5 +13,12 @@ export const contenders: Contender[] = [
   { name: 'raw', packages: ['ws', 'zod'] },
   { name: 'raw-batched', packages: ['ws', 'zod'] },
   { name: 'raw-prebuilt', packages: ['ws', 'zod'], rows: ['fan-out-1', 'fan-out-8'] },
+  { name: 'trpc', packages: ['@trpc/server', '@trpc/client', 'ws'] },
+  { name: 'orpc', packages: ['@orpc/server', '@orpc/client', 'ws'] },
+  { name: 'socket.io', packages: ['socket.io', 'socket.io-client'] },
+  { name: 'capnweb', packages: ['capnweb', 'ws'] },
+  { name: 'birpc', packages: ['birpc', 'ws'] },
+  { name: 'rpc-websockets', packages: ['rpc-websockets'] },
+  { name: 'graphql-ws', packages: ['graphql-ws', 'graphql', 'ws'] },
   { name: 'trunkline', packages: ['trunkline', 'ws', 'zod'] },
 ]
