@@ -1,12 +1,11 @@
 // The client's process: starts its server's process, connects, runs one row whenever told. Ends with its parent.
 import type { BenchClient, Connect } from './contender.ts'
+import { beside, latency, type Measure, memory, openAll, resume, wire } from './measures.ts'
 import { cpuSeconds, type Go, type Job, type Measurement, type Report } from './messages.ts'
+import { Relay } from './relay.ts'
 import { type Row, rows } from './rows.ts'
-import { calls, fanOut, items, type Run } from './runs.ts'
+import { calls, connections, fanOut, items, type Run } from './runs.ts'
 import { ServerLink } from './server-link.ts'
-
-/** Below the listen backlog, and below the limits servers put on sockets that haven't said hello. */
-const maxConnecting = 20
 
 process.on('disconnect', () => process.exit()) // and the server's process sees its own disconnect
 
@@ -20,36 +19,49 @@ try {
   fail(error)
 }
 
-async function prepare({ row: name }: Job): Promise<Run> {
-  const row = rows.find((one) => one.name === name)
+async function prepare({ row: name }: Job): Promise<Run | Measure> {
+  const row: Row | undefined = rows.find((one) => one.name === name)
   if (!row) throw new TypeError(`no row named ${name}`)
-  const clients = await connectAll(await server.ready(), row.connections)
-  return prepareRun(row, clients)
-}
-
-async function connectAll(port: number, connections: number): Promise<BenchClient[]> {
   const module = new URL(`contenders/${job.contender}/client.js`, import.meta.url).href
   const { connect }: { connect: Connect } = await import(module)
-  const clients: BenchClient[] = []
-  while (clients.length < connections) {
-    const length = Math.min(maxConnecting, connections - clients.length)
-    clients.push(...(await Promise.all(Array.from({ length }, () => connect(port)))))
-  }
-  return clients
+  const serverPort = await server.ready()
+  // Only what has to be cut or counted goes through it.
+  const relay = row.kind === 'resume' || row.kind === 'wire' ? await Relay.to(serverPort) : undefined
+  const open = (): Promise<BenchClient> => connect(relay?.port ?? serverPort)
+  const clients = await openAll(row.connections, open)
+  return prepareRun(row, clients, open, relay as Relay) // the rows that need one have one
 }
 
-async function prepareRun(row: Row, clients: BenchClient[]): Promise<Run> {
+async function prepareRun(
+  row: Row,
+  clients: BenchClient[],
+  open: () => Promise<BenchClient>,
+  relay: Relay,
+): Promise<Run | Measure> {
+  const client = clients[0] as BenchClient // each row has at least one connection, but for the one that opens its own
   switch (row.kind) {
     case 'calls':
       return calls(clients, row.inFlight)
     case 'items':
-      return items(clients[0] as BenchClient) // each row has at least one connection
+      return items(client, row.streams)
     case 'fan-out':
       return fanOut(clients, row.perTick, server)
+    case 'connect':
+      return connections((count) => openAll(count, open))
+    case 'latency':
+      return latency(client, row.perSecond)
+    case 'beside':
+      return beside(client, row.perSecond)
+    case 'resume':
+      return resume(client, relay)
+    case 'memory':
+      return memory(server, row.clients, open)
+    case 'wire':
+      return wire(client, relay)
   }
 }
 
-async function work(run: Run, durationMs: number): Promise<void> {
+async function work(run: Run | Measure, durationMs: number): Promise<void> {
   try {
     report({ type: 'measured', measurement: await measure(run, durationMs) })
   } catch (error) {
@@ -57,15 +69,22 @@ async function work(run: Run, durationMs: number): Promise<void> {
   }
 }
 
-async function measure(run: Run, durationMs: number): Promise<Measurement> {
+async function measure(run: Run | Measure, durationMs: number): Promise<Measurement> {
   const serverCpu = await server.cpuSeconds()
   const clientCpu = cpuSeconds()
   const start = performance.now()
-  const operations = await run(durationMs)
+  const done = await run(durationMs)
   const seconds = (performance.now() - start) / 1000
   const clientCpuSeconds = cpuSeconds() - clientCpu
   const serverCpuSeconds = (await server.cpuSeconds()) - serverCpu
-  return { operations, seconds, clientCpuSeconds, serverCpuSeconds }
+  const isSpeed = typeof done === 'number'
+  return {
+    operations: isSpeed ? done : 1,
+    figures: isSpeed ? undefined : done,
+    seconds,
+    clientCpuSeconds,
+    serverCpuSeconds,
+  }
 }
 
 function fail(error: unknown): void {

@@ -10,6 +10,8 @@ export interface Figures {
   ratio: Summary | undefined
   clientCpuMicros: Summary
   serverCpuMicros: Summary
+  /** Of rows that aren't about speed, by name and unit. */
+  figures: Record<string, Summary> | undefined
   rounds: Measurement[]
 }
 
@@ -32,9 +34,18 @@ export function summarise(row: string, rounds: Map<string, Measurement[]>): Figu
         raw.length < speeds.length ? undefined : summary(speeds.map((speed, round) => speed / (raw[round] ?? NaN))),
       clientCpuMicros: summary(measurements.map((one) => (one.clientCpuSeconds / one.operations) * 1e6)),
       serverCpuMicros: summary(measurements.map((one) => (one.serverCpuSeconds / one.operations) * 1e6)),
+      figures: summariseFigures(measurements),
       rounds: measurements,
     }
   })
+}
+
+function summariseFigures(measurements: Measurement[]): Record<string, Summary> | undefined {
+  const names = Object.keys(measurements[0]?.figures ?? {})
+  if (names.length === 0) return undefined
+  return Object.fromEntries(
+    names.map((name) => [name, summary(measurements.map(({ figures }) => figures?.[name] ?? Number.NaN))]),
+  )
 }
 
 function perSecond({ operations, seconds }: Measurement): number {

@@ -1,6 +1,7 @@
 // The benchmark from its arguments to its table. Knows the order of things and leaves each step to its file.
 import { writeFileSync } from 'node:fs'
 import { bundle } from './bundle.ts'
+import { chart } from './chart.ts'
 import { type Figures, summarise } from './figures.ts'
 import { describeMachine } from './machine.ts'
 import { parseOptions, usage } from './options.ts'
@@ -24,16 +25,19 @@ export async function main(args: string[]): Promise<boolean> {
   const failures: string[] = []
   for (const row of options.rows) {
     const rounds = new Rounds(row)
-    await rounds.run(contenders, options, clientProcess)
+    const able = options.contendersOf(row).filter(({ name }) => !broken.has(name))
+    await rounds.run(able, options, clientProcess)
     const summary = summarise(row.name, rounds.measurements)
     if (summary.length > 0) console.log(tableRow(row, summary, options))
     figures.push(...summary)
     failures.push(...rounds.failures)
   }
   for (const failure of failures) console.error(failure)
+  const date = new Date().toISOString()
+  if (options.svg) writeFileSync(options.svg, chart({ ...options, figures, machine, date }))
   if (options.json) {
     const { rounds, warmUpMs, measureMs } = options
-    const result = { date: new Date().toISOString(), machine, rounds, warmUpMs, measureMs, figures, failures }
+    const result = { date, machine, rounds, warmUpMs, measureMs, figures, failures }
     writeFileSync(options.json, `${JSON.stringify(result, undefined, 2)}\n`)
   }
   return broken.size === 0 && failures.length === 0

@@ -18,6 +18,8 @@ export type Report =
   | { type: 'failed'; reason: string }
 
 export interface Measurement {
+  /** What the row is about where it isn't speed, by name and unit: less is better. */
+  figures?: Record<string, number> | undefined
   operations: number
   seconds: number
   clientCpuSeconds: number
@@ -27,6 +29,7 @@ export interface Measurement {
 /** client process → server process, its child. `confirm` counts ticks since `tick`. */
 export type Order =
   | { type: 'cpu' }
+  | { type: 'memory' }
   | { type: 'tick'; eventsPerTick: number; durationMs: number }
   | { type: 'confirm'; ticks: number }
 
@@ -34,6 +37,7 @@ export type Order =
 export type Answer =
   | { type: 'ready'; port: number }
   | { type: 'cpu'; seconds: number }
+  | { type: 'memory'; bytes: number }
   | { type: 'ticked'; ticks: number }
 
 /** Processor time of this process since it began, on all its threads. */

@@ -6,8 +6,10 @@ import type { Go, Job, Measurement, Report } from './messages.ts'
 export class Pair {
   readonly #client: ChildProcess
 
-  constructor(clientProcess: string, job: Job) {
-    this.#client = fork(clientProcess, [JSON.stringify(job)], { execArgv: [] })
+  constructor(clientProcess: string, job: Job, payloadBytes = 64) {
+    // Both processes read it, and raw as it is.
+    const env = { ...process.env, BENCH_PAYLOAD_BYTES: String(payloadBytes) }
+    this.#client = fork(clientProcess, [JSON.stringify(job)], { execArgv: [], env })
   }
 
   /** Settles when the clients are connected to the server. */

@@ -3,7 +3,14 @@ import type { Contender } from './contenders.ts'
 import type { Measurement } from './messages.ts'
 import type { Options } from './options.ts'
 import { Pair } from './pair.ts'
-import type { Row } from './rows.ts'
+import type { Row, RowName } from './rows.ts'
+
+/** What a long measurement may take, in ms: it ends when it is done. */
+const onceMs = 15_000
+
+function isLong({ kind }: Row): boolean {
+  return kind === 'resume' || kind === 'memory' || kind === 'wire'
+}
 
 export class Rounds {
   /** By contender, one a round; fewer where it failed. */
@@ -18,7 +25,11 @@ export class Rounds {
 
   /** Ends all processes, whatever happened; a contender that fails is out for the rest of the row. */
   async run(contenders: Contender[], options: Options, clientProcess: string): Promise<void> {
-    const able = contenders.filter(({ rows }) => !rows || rows.includes(this.#row.name))
+    const { name: row } = this.#row
+    const able = contenders.filter(
+      ({ rows, cannot }) => (!rows || rows.includes(row as RowName)) && !cannot?.[row as RowName],
+    )
+    if (isLong(this.#row)) return this.#runOnce(able, clientProcess)
     try {
       for (const { name } of able) {
         await this.#attempt(name, 'warm-up', () => this.#start(name, clientProcess, options.warmUpMs))
@@ -33,10 +44,28 @@ export class Rounds {
     }
   }
 
-  async #start(name: string, clientProcess: string, warmUpMs: number): Promise<void> {
-    const pair = new Pair(clientProcess, { row: this.#row.name, contender: name })
+  /** One after the other, once: what takes this long needs no warm-up, and thousands of sockets are enough at a time. */
+  async #runOnce(able: Contender[], clientProcess: string): Promise<void> {
+    for (const { name } of able) {
+      await this.#attempt(name, 'the one round', async () => {
+        const pair = this.#open(name, clientProcess)
+        await pair.ready()
+        await this.#measure(name, onceMs)
+      })
+      this.#pairs.get(name)?.stop()
+    }
+    progress('')
+  }
+
+  #open(name: string, clientProcess: string): Pair {
+    const pair = new Pair(clientProcess, { row: this.#row.name, contender: name }, this.#row.payloadBytes)
     this.#pairs.set(name, pair)
     this.measurements.set(name, [])
+    return pair
+  }
+
+  async #start(name: string, clientProcess: string, warmUpMs: number): Promise<void> {
+    const pair = this.#open(name, clientProcess)
     await pair.ready()
     await pair.run(warmUpMs)
   }

@@ -1,4 +1,4 @@
-// How each kind of row is run by the client process: calls, items, fan-out. Knows clients only by their interface.
+// How rows are run that are about speed: calls, items, fan-out, connections. Knows clients only by their interface.
 import { type BenchClient, payload } from './contender.ts'
 import type { ServerLink } from './server-link.ts'
 import { ticksPerConfirm } from './ticker.ts'
@@ -31,21 +31,33 @@ export function calls(clients: BenchClient[], inFlight: number): Run {
   }
 }
 
-export function items(client: BenchClient): Run {
+export function items(client: BenchClient, streams: number): Run {
   let itemsPerMs = firstItemsPerMs
   return async (durationMs) => {
     const start = performance.now()
     let done = 0
     // One subscription, or a few where the speed was guessed wrong; what is left below a twentieth isn't worth one.
     for (let left = durationMs; left > durationMs / 20; left = start + durationMs - performance.now()) {
-      const count = Math.min(Math.ceil(left * itemsPerMs), maxOperations)
+      const each = Math.ceil(Math.min(Math.ceil(left * itemsPerMs), maxOperations) / streams)
+      const count = each * streams
       const before = performance.now()
-      const seen = await client.items(count)
-      if (seen !== count) throw new Error(`${seen} items came instead of ${count}`)
+      const all = await Promise.all(Array.from({ length: streams }, () => client.items(each)))
+      for (const seen of all) if (seen !== each) throw new Error(`${seen} items came instead of ${each}`)
       itemsPerMs = count / (performance.now() - before)
       done += count
     }
     return done
+  }
+}
+
+/** Each stays open: a client ends with its process. */
+const connectionsARun = 200
+
+export function connections(open: (count: number) => Promise<BenchClient[]>): Run {
+  return async () => {
+    const clients = await open(connectionsARun)
+    await Promise.all(clients.map((client) => client.echo(payload)))
+    return connectionsARun
   }
 }
 

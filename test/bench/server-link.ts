@@ -8,7 +8,10 @@ export class ServerLink {
   readonly #child: ChildProcess
 
   constructor(contender: string) {
-    this.#child = fork(fileURLToPath(new URL('server-process.js', import.meta.url)), [contender])
+    this.#child = fork(fileURLToPath(new URL('server-process.js', import.meta.url)), [contender], {
+      // Memory is what is left after a collection.
+      execArgv: [...process.execArgv, '--expose-gc'],
+    })
   }
 
   /** Settles with the port when the server listens. */
@@ -19,6 +22,12 @@ export class ServerLink {
   async cpuSeconds(): Promise<number> {
     this.#send({ type: 'cpu' })
     return (await this.#answer('cpu')).seconds
+  }
+
+  /** Bytes in use after a collection: the heap, and what it holds outside. */
+  async memory(): Promise<number> {
+    this.#send({ type: 'memory' })
+    return (await this.#answer('memory')).bytes
   }
 
   /** Lets the server emit for `durationMs`; gives the number of ticks it did. */

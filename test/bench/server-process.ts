@@ -14,6 +14,8 @@ process.on('message', (order: Order) => {
   switch (order.type) {
     case 'cpu':
       return answer({ type: 'cpu', seconds: cpuSeconds() })
+    case 'memory':
+      return answer({ type: 'memory', bytes: memoryInUse() })
     case 'tick':
       return void tick(order.durationMs, order.eventsPerTick)
     case 'confirm':
@@ -25,6 +27,14 @@ answer({ type: 'ready', port: server.port })
 async function tick(durationMs: number, eventsPerTick: number): Promise<void> {
   const ticks = await ticker.run(durationMs, eventsPerTick, () => server.emit(payload))
   answer({ type: 'ticked', ticks })
+}
+
+function memoryInUse(): number {
+  // The first frees what is unreachable, the second what finalizers held.
+  globalThis.gc?.()
+  globalThis.gc?.()
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
 }
 
 function answer(message: Answer): void {

@@ -1,5 +1,5 @@
 // The figures as text for a terminal. Knows nothing of how they were made.
-import type { Figures } from './figures.ts'
+import type { Figures, Summary } from './figures.ts'
 import type { Machine } from './machine.ts'
 import type { Options } from './options.ts'
 import type { Row } from './rows.ts'
@@ -27,7 +27,8 @@ export function tableHead(options: Options): string {
 }
 
 export function tableRow(row: Row, figures: Figures[], options: Options): string {
-  const lines = figures.map(({ contender, perSecond, ratio, clientCpuMicros, serverCpuMicros }) => {
+  const lines = figures.map(({ contender, perSecond, ratio, clientCpuMicros, serverCpuMicros, figures: other }) => {
+    if (other) return `  ${contender}`.padEnd(18) + Object.entries(other).map(figureCell).join('')
     const cells = [
       `  ${contender}`.padEnd(16),
       thousands(perSecond.median).padStart(11),
@@ -41,6 +42,11 @@ export function tableRow(row: Row, figures: Figures[], options: Options): string
     return cells.join('')
   })
   return [`${row.title} (${row.name})`, ...lines].join('\n')
+}
+
+function figureCell([name, { low, median, high }]: [string, Summary]): string {
+  const spread = low === high ? '' : ` (${low.toFixed(2)}–${high.toFixed(2)})`
+  return `${name} ${median.toFixed(2)}${spread}`.padEnd(36)
 }
 
 function thousands(perSecond: number): string {

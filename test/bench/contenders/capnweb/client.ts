@@ -5,6 +5,9 @@ import { WebSocket } from 'ws'
 import type { BenchClient } from '../../contender.ts'
 import type { Api } from './api.ts'
 
+// It reads the constants of the global one, which Node 20 has not.
+globalThis.WebSocket ??= WebSocket as unknown as typeof globalThis.WebSocket
+
 export async function connect(port: number): Promise<BenchClient> {
   const socket = new WebSocket(`ws://127.0.0.1:${port}`)
   await once(socket, 'open')

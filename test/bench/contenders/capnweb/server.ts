@@ -2,9 +2,12 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { newWebSocketRpcSession, type RpcStub, RpcTarget } from 'capnweb'
-import { WebSocketServer } from 'ws'
+import { WebSocket as NodeWebSocket, WebSocketServer } from 'ws'
 import { type BenchServer, type Payload, payload } from '../../contender.ts'
 import { CountSchema, PayloadSchema } from '../../schema.ts'
+
+// It reads the constants of the global one, which Node 20 has not.
+globalThis.WebSocket ??= NodeWebSocket as unknown as typeof globalThis.WebSocket
 
 type Listener = (item: Payload) => void
 const listeners = new Set<RpcStub<Listener>>()
