@@ -4,7 +4,7 @@ import { register } from 'tsx/esm/api'
 import { pack } from './pack.mjs'
 
 register()
-const { measureTypeCost, run } = await import('../test/bench/types/measure.ts')
+const { measurePeers, measureTypeCost, run } = await import('../test/bench/types/measure.ts')
 const packageFolder = join(dirname(pack()), 'package')
 const compilers = ['typescript', 'typescript-7']
 
@@ -16,11 +16,13 @@ for (const compiler of compilers) {
   console.log(`${compiler}: both ends ${bothEnds}`)
   console.log(`  by hand ${byHand}, ratio ${(bothEnds / byHand).toFixed(2)}`)
   console.log(`  zod's own types ${zodTypes}, ratio ${(bothEnds / zodTypes).toFixed(2)}`)
+  const { trpc, orpc } = await measurePeers(compiler, packageFolder)
+  console.log(`  the same in tRPC ${trpc}, in oRPC ${orpc}`)
 }
 
 console.log('3 000 procedures, all that the compiler does')
 for (const compiler of compilers) {
-  for (const project of ['schemas', 'byHand', 'both']) {
+  for (const project of ['schemas', 'byHand', 'both', 'trpc', 'orpc']) {
     const { instantiations, seconds, megabytes } = await run({ compiler, packageFolder, project, procedures: 3_000 })
     const figures = `${instantiations} instantiations, ${seconds.toFixed(1)} s, ${megabytes.toFixed(0)} MB`
     console.log(`${compiler}, ${project}: ${figures}`)

@@ -21,6 +21,14 @@ export interface TypeCost {
   readonly zodTypes: number
 }
 
+/** Instantiations of the same in tRPC and oRPC, without those of zod's schemas. */
+export async function measurePeers(compiler: Compiler, packageFolder: string): Promise<{ trpc: number; orpc: number }> {
+  const count = async (project: Project): Promise<number> =>
+    (await run({ compiler, packageFolder, project, procedures: 200 })).instantiations
+  const schemas = await count('schemas')
+  return { trpc: (await count('trpc')) - schemas, orpc: (await count('orpc')) - schemas }
+}
+
 /** Measures 200 procedures with a package as published, whose content lies in `packageFolder`. */
 export async function measureTypeCost(compiler: Compiler, packageFolder: string): Promise<TypeCost> {
   const count = async (project: Project): Promise<number> =>
