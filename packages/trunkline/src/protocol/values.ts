@@ -31,11 +31,14 @@ export const maxDepth = 512
 
 /** PROTOCOL.md section 8: parsing a decimal takes quadratic time. */
 export const maxBigintDigits = 4096
+export const bigintForm = new RegExp(`^-?\\d{1,${maxBigintDigits}}$`)
 
 export const refusedKeys: ReadonlySet<Key> = new Set<Key>(['__proto__', 'constructor', 'prototype'])
 
 /** Parts begin at multiples of it, so that a Float64Array can be a view. */
 export const alignment = 8
+
+export const noBytes = new Uint8Array(0)
 
 export const align = (length: number): number => Math.ceil(length / alignment) * alignment
 
