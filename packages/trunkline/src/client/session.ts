@@ -5,7 +5,7 @@
 //     ▲                                  └───── discarded, or welcome "new" ─────┘
 //     └──────────────────────────────────────────────────┘  what was written waits for another
 
-import type { ClientCall } from '../calls/call.ts'
+import type { CallPlace, ClientCall } from '../calls/call.ts'
 import { Collected } from '../protocol/bulk.ts'
 import * as closeCode from '../protocol/close-code.ts'
 import {
@@ -78,7 +78,7 @@ export interface SessionOptions {
   readonly serving: Serving | undefined
 }
 
-export class ClientSession implements OutboxHost, Replies, ServingHost {
+export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHost {
   readonly sequence = new Sequence()
   /** Written and not settled, by id. */
   readonly written = new Map<number, ClientCall>()
@@ -254,21 +254,22 @@ export class ClientSession implements OutboxHost, Replies, ServingHost {
   open(call: ClientCall, message: Encoded): void {
     this.room -= message.length
     this.written.set(call.id, call)
+    call.place = this
     this.#since ??= this.#attempt
     if (typeof message !== 'string') call.opened = message
     this.#outbox.push(message)
   }
 
-  /** Takes a call that has settled off the table; `tell` says that the server has to hear of it. False when it was not here. */
-  settled(call: ClientCall, tell: boolean): boolean {
-    if (!this.written.delete(call.id)) return false
+  /** Takes a call that has settled off the table; `tell` says that the server has to hear of it. */
+  settled(call: ClientCall, tell: boolean): void {
+    this.written.delete(call.id)
+    call.place = undefined
     // Taken back, it was never asked; else never before what it cancels.
     const isKnown = tell && !(call.opened && this.#outbox.withdraw(call.opened))
     if (isKnown && this.#line) this.#outbox.pushAfter(encodeCancel(call.id))
     else if (isKnown) this.#settled.add(call.id)
     this.#forgetStream(call)
     this.answered()
-    return true
   }
 
   /** Writes what a call pushes. */
@@ -276,8 +277,8 @@ export class ClientSession implements OutboxHost, Replies, ServingHost {
     this.#outbox.pushStream(message)
   }
 
-  credit(call: ClientCall, items: number, bytes: number): void {
-    if (this.#line && this.written.has(call.id)) this.#outbox.ride(encodeCredit(call.id, items, bytes))
+  credit(id: number, items: number, bytes: number): void {
+    if (this.#line) this.#outbox.ride(encodeCredit(id, items, bytes))
   }
 
   // ── Frames ─────────────────────────────────────────────────────────────────

@@ -8,6 +8,10 @@ export interface Payload {
   readonly bytes?: Uint8Array
 }
 
+/** In UTF-16 units and bytes. */
+export const lengthOf = (payload: Payload | undefined): number =>
+  payload ? payload.json.length + (payload.rich?.length ?? 0) + (payload.bytes?.length ?? 0) : 0
+
 export type Key = string | number
 export type Entry = [tag: string, ...path: Key[]]
 
