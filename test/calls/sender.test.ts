@@ -1,25 +1,31 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { Sender, type SenderHost, type Source } from '../../packages/trunkline/src/calls/sender.ts'
+import { Sender, type SenderHost, type SenderPlace, type Source } from '../../packages/trunkline/src/calls/sender.ts'
 import { type Encoded, textOf } from '../../packages/trunkline/src/protocol/encoded.ts'
 import { RpcError } from '../../packages/trunkline/src/protocol/error.ts'
+import { END } from '../../packages/trunkline/src/protocol/messages.ts'
 
 let sent: unknown[] = []
 let failures: unknown[] = []
 let isWelcome = true
 let messageBytes = 1_048_576
 
+const place: SenderPlace = {
+  get maySend() {
+    return isWelcome
+  },
+  get limits() {
+    return { messageBytes }
+  },
+  push: (message: Encoded) => {
+    const [type, , value] = JSON.parse(textOf(message))
+    sent.push(type === END ? 'end' : value)
+  },
+}
 const host: SenderHost = {
   id: 7,
   path: 'files.put',
   types: undefined,
-  get maySend() {
-    return isWelcome
-  },
-  get messageBytes() {
-    return messageBytes
-  },
-  sendItem: (item: Encoded) => void sent.push(JSON.parse(textOf(item))[2]),
-  sendEnd: () => void sent.push('end'),
+  place,
   // As a call does: what has failed is over.
   sourceFailed: (error) => {
     failures.push(error)
@@ -104,11 +110,12 @@ describe('an iterable', () => {
 
   it('may give undefined and null', async () => {
     const items: unknown[] = []
-    host.sendItem = (item) => void items.push(textOf(item))
+    const { push } = place
+    place.push = (message) => void items.push(textOf(message))
     send([undefined, null])
     await settle()
-    host.sendItem = (item) => void sent.push(JSON.parse(textOf(item))[2])
-    expect(items).toEqual(['[6,7]', '[6,7,null]'])
+    place.push = push
+    expect(items).toEqual(['[6,7]', '[6,7,null]', '[8,7]'])
   })
 
   it('is not pulled before the line is welcome', async () => {

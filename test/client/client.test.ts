@@ -517,7 +517,7 @@ describe('a connection that is closed with', () => {
     await vi.advanceTimersByTimeAsync(350)
     await ScriptedSocket.last().welcome()
     const [first, second] = ScriptedSocket.made.map(({ sent }) => sent[0]?.[1] as Hello)
-    expect(first?.session).toMatch(/^[\w-]{22}$/)
+    expect(first?.session).toMatch(/^(\d{1,10}-){3}\d{1,10}$/)
     expect(second).toEqual({ ...first, attempt: 2, since: 2 })
     await connection.close()
   })

@@ -281,11 +281,12 @@ describe('waking up', () => {
   beforeEach(() => {
     listeners.clear()
     const place = {
-      addEventListener: (name: string, listener: () => void) => void listeners.set(name, listener),
-      removeEventListener: (name: string) => void listeners.delete(name),
+      addEventListener: (name: string, listener: () => void, { signal }: { signal: AbortSignal }) => {
+        listeners.set(name, listener)
+        signal.addEventListener('abort', () => listeners.delete(name))
+      },
     }
     vi.stubGlobal('addEventListener', place.addEventListener)
-    vi.stubGlobal('removeEventListener', place.removeEventListener)
     vi.stubGlobal('document', { ...place, visibilityState: 'visible' })
   })
 

@@ -108,7 +108,7 @@ describe('hello', () => {
   it('of the first attempt begins a session, with a name of 128 random bits', async () => {
     const { socket } = await start()
     expect(socket.hello).toMatchObject({ attempt: 1, since: 1, received: 0, features: ['resume'] })
-    expect(socket.hello.session).toMatch(/^[\w-]{22}$/)
+    expect(socket.hello.session).toMatch(/^(\d{1,10}-){3}\d{1,10}$/)
     expect(socket.hello).not.toHaveProperty('settled')
   })
 

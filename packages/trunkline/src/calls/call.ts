@@ -5,11 +5,11 @@ import { type Expiring, maxTimerMs } from '../protocol/deadlines.ts'
 import { decodeValue } from '../protocol/decode-value.ts'
 import type { Encoded } from '../protocol/encoded.ts'
 import { type Delivery, RpcError } from '../protocol/error.ts'
-import { type ErrorDetails, encodeBareOpen, encodeEnd, encodeOpen, type OpenOptions } from '../protocol/messages.ts'
-import type { Payload, ValueTypes } from '../protocol/values.ts'
+import { type ErrorDetails, encodeBareOpen, encodeOpen, type OpenOptions } from '../protocol/messages.ts'
+import { lengthOf, type Payload, type ValueTypes } from '../protocol/values.ts'
 import { creditFor } from '../protocol/window.ts'
 import { callBack } from './call-back.ts'
-import { Sender, type SenderHost } from './sender.ts'
+import { Sender, type SenderHost, type SenderPlace } from './sender.ts'
 import { ClientSubscription, type SubscriptionHost } from './subscription.ts'
 
 /** The client, as its calls see it. */
@@ -19,13 +19,14 @@ export interface CallHost {
   settled(call: ClientCall, tell: boolean): void
   /** Sends the call once more, under a new id. */
   reopen(call: ClientCall): void
-  credit(call: ClientCall, items: number, bytes: number): void
-  /** Where the call is written items can be: the line is welcome and not behind. */
-  maySend(call: ClientCall): boolean
-  messageBytes(call: ClientCall): number
-  /** Writes what the call pushes. */
-  push(call: ClientCall, message: Encoded): void
   gap(gap: Gap): void
+}
+
+/** Where a call is written: the session, as its calls see it. */
+export interface CallPlace extends SenderPlace {
+  /** Forgets a call that has settled, or goes elsewhere; `tell` says that the other end has to hear of it. */
+  settled(call: ClientCall, tell: boolean): void
+  credit(id: number, items: number, bytes: number): void
 }
 
 /** Says why there is no line, where there is none. */
@@ -43,6 +44,8 @@ export interface KeptOptions extends SubscribeOptions, SendOptions<unknown> {
 export class ClientCall implements Expiring, SubscriptionHost, SenderHost {
   id = 0
   readonly path: string
+  /** Where it is written, until it settles. */
+  place: CallPlace | undefined
   input: Payload | undefined
   /** Infinity once a subscription is accepted. */
   deadline: number
@@ -62,18 +65,10 @@ export class ClientCall implements Expiring, SubscriptionHost, SenderHost {
   #resolve!: (value: unknown) => void
   #reject!: (error: unknown) => void
 
-  constructor(
-    host: CallHost,
-    connection: CallConnection,
-    path: string,
-    input: Payload | undefined,
-    options: KeptOptions,
-    deadline: number,
-  ) {
+  constructor(host: CallHost, connection: CallConnection, path: string, options: KeptOptions, deadline: number) {
     this.#host = host
     this.#connection = connection
     this.path = path
-    this.input = input
     this.deadline = deadline
     this.#options = options
     this.promise = new Promise((resolve, reject) => {
@@ -91,12 +86,7 @@ export class ClientCall implements Expiring, SubscriptionHost, SenderHost {
 
   /** Bytes it holds while it waits, in UTF-16 units. */
   get size(): number {
-    return (
-      this.path.length +
-      (this.input?.json.length ?? 0) +
-      (this.input?.rich?.length ?? 0) +
-      (this.input?.bytes?.length ?? 0)
-    )
+    return this.path.length + lengthOf(this.input)
   }
 
   /** Its `open`; `usualMs` is the deadline that needs no mention. */
@@ -109,30 +99,28 @@ export class ClientCall implements Expiring, SubscriptionHost, SenderHost {
 
   /** Undefined where there is nothing to say, as for most calls. */
   #openOptions(now: number, usualMs: number): OpenOptions | undefined {
-    const { meta, idempotencyKey, credit } = this.#options
+    const { meta, idempotencyKey: key, credit } = this.#options
     // What a stream continues behind.
     const { lastEventId } = this.subscription ?? this.#options
     // A subscription that is opened again gets the client's usual time to be accepted.
     const left = this.deadline === Infinity ? usualMs : this.deadline - now
     // A few milliseconds between the call and its frame are no reason to send a number along.
     const isUsual = Math.abs(left - usualMs) <= 50
-    const isPlain = !meta && idempotencyKey === undefined && lastEventId === undefined && credit === undefined
-    if (isUsual && isPlain && !this.firstLine) return undefined
-    const options: OpenOptions = {}
-    if (!isUsual) options.timeoutMs = Math.max(1, Math.round(Math.min(left, maxTimerMs)))
-    if (meta) options.meta = meta
-    if (idempotencyKey !== undefined) options.key = idempotencyKey
-    if (this.wasSent) options.repeat = true
-    if (lastEventId !== undefined) options.lastEventId = lastEventId
-    if (this.subscription) options.credit = this.subscription.reopen()
-    else if (credit !== undefined) options.credit = creditFor(credit)
-    return options
+    const isPlain = !meta && key === undefined && lastEventId === undefined && credit === undefined
+    if (isUsual && isPlain && !this.wasSent) return undefined
+    return {
+      timeoutMs: isUsual ? undefined : Math.max(1, Math.round(Math.min(left, maxTimerMs))),
+      meta: meta || undefined,
+      key,
+      repeat: this.wasSent || undefined,
+      lastEventId,
+      credit: this.subscription?.reopen() ?? (credit === undefined ? undefined : creditFor(credit)),
+    }
   }
 
   // ── From the wire ──────────────────────────────────────────────────────────
 
   result(value: unknown, rich: unknown): void {
-    if (rich === undefined) return this.#settle(value)
     try {
       this.#settle(decodeValue(value, rich, this.#host.types))
     } catch (error) {
@@ -173,7 +161,6 @@ export class ClientCall implements Expiring, SubscriptionHost, SenderHost {
   item(value: unknown, id: string | undefined, size: number, rich: unknown, share = 0): boolean {
     const { subscription } = this
     if (!subscription) return false
-    if (rich === undefined) return subscription.receive(value, id, size, share)
     try {
       return subscription.receive(decodeValue(value, rich, this.#host.types), id, size, share)
     } catch (error) {
@@ -228,6 +215,11 @@ export class ClientCall implements Expiring, SubscriptionHost, SenderHost {
     return new RpcError(code, { message, delivery })
   }
 
+  /** Ends it with what this end has found. */
+  refuse(code: string, message: string): void {
+    this.fail(this.failure(code, message), false)
+  }
+
   cancel(): void {
     const error = this.failure('CANCELLED', `"${this.path}" was aborted`)
     this.subscription?.abort(error)
@@ -245,28 +237,12 @@ export class ClientCall implements Expiring, SubscriptionHost, SenderHost {
     return this.#host.types
   }
 
-  get maySend(): boolean {
-    return this.#host.maySend(this)
-  }
-
-  get messageBytes(): number {
-    return this.#host.messageBytes(this)
-  }
-
   /** Makes what pushes by hand, where nothing pushes by itself. */
   get hand(): Sender {
     this.sender ??= new Sender(this, undefined)
     // It settled before anything was written.
     if (this.isSettled) this.sender.stop()
     return this.sender
-  }
-
-  sendItem(item: Encoded): void {
-    this.#host.push(this, item)
-  }
-
-  sendEnd(): void {
-    this.#host.push(this, encodeEnd(this.id))
   }
 
   sourceFailed(error: unknown): void {
@@ -277,7 +253,7 @@ export class ClientCall implements Expiring, SubscriptionHost, SenderHost {
   // ── For its subscription ───────────────────────────────────────────────────
 
   credit(items: number, bytes: number): void {
-    this.#host.credit(this, items, bytes)
+    this.place?.credit(this.id, items, bytes)
   }
 
   unsubscribe(): void {

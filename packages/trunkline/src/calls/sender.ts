@@ -4,7 +4,7 @@
 import { encodeValue } from '../protocol/encode-value.ts'
 import type { Encoded } from '../protocol/encoded.ts'
 import { isRpcError, notRun, RpcError } from '../protocol/error.ts'
-import { encodeItem, initialCredit, sizeOf } from '../protocol/messages.ts'
+import { encodeEnd, encodeItem, initialCredit, sizeOf } from '../protocol/messages.ts'
 import { exceedsBytes } from '../protocol/size.ts'
 import type { Payload, ValueTypes } from '../protocol/values.ts'
 import { SendWindow } from '../protocol/window.ts'
@@ -14,14 +14,19 @@ export interface SenderHost {
   readonly id: number
   readonly path: string
   readonly types: ValueTypes | undefined
-  /** It is written on a line that is welcome and not behind. */
-  readonly maySend: boolean
-  readonly messageBytes: number
-  sendItem(item: Encoded): void
-  /** All is sent. */
-  sendEnd(): void
+  /** Where it is written. */
+  readonly place: SenderPlace | undefined
   /** The source has failed, or gave what can't be sent. */
   sourceFailed(error: unknown): void
+}
+
+/** Where what is pushed is written. */
+export interface SenderPlace {
+  /** The line is welcome and not behind. */
+  readonly maySend: boolean
+  /** Of the other end. */
+  readonly limits: { readonly messageBytes: number }
+  push(message: Encoded): void
 }
 
 export type Source = AsyncIterable<unknown> | Iterable<unknown>
@@ -92,7 +97,7 @@ export class Sender {
 
   /** There may be a line, or room, or credit. */
   wake(): void {
-    while (!this.#isBusy && !this.#isOver && this.#host.maySend) {
+    while (!this.#isBusy && !this.#isOver && this.#host.place?.maySend) {
       const [first] = this.#written
       if (!first && !this.#source) {
         if (this.#isEnding) this.#finish()
@@ -173,14 +178,14 @@ export class Sender {
   }
 
   #push(payload: Payload | undefined): void {
-    const { path, id, messageBytes } = this.#host
+    const { path, id, place } = this.#host
     const item = encodeItem(id, payload, undefined)
-    if (exceedsBytes(item, messageBytes)) {
-      const message = `An item that "${path}" sends is larger than the ${messageBytes} bytes the other end takes; send it in pieces`
+    if (place && exceedsBytes(item, place.limits.messageBytes)) {
+      const message = `An item that "${path}" sends is larger than the ${place.limits.messageBytes} bytes the other end takes; send it in pieces`
       return this.#refuse(new RpcError('TOO_LARGE', { message, delivery: 'unknown' }))
     }
     this.#window.spend(sizeOf(payload))
-    this.#host.sendItem(item)
+    place?.push(item)
     this.#written.shift()?.resolve()
   }
 
@@ -198,7 +203,7 @@ export class Sender {
 
   #finish(): void {
     this.#isOver = true
-    this.#host.sendEnd()
+    this.#host.place?.push(encodeEnd(this.#host.id))
   }
 
   #tooLate(): RpcError {

@@ -4,9 +4,8 @@
 import type { CallHost, ClientCall } from '../calls/call.ts'
 import type { Gap } from '../contract/client-types.ts'
 import { Deadlines } from '../protocol/deadlines.ts'
+import { encodeValue } from '../protocol/encode-value.ts'
 import type { Encoded } from '../protocol/encoded.ts'
-import { notRun } from '../protocol/error.ts'
-import { defaultLimits } from '../protocol/messages.ts'
 import { exceedsBytes } from '../protocol/size.ts'
 import type { Payload, ValueTypes } from '../protocol/values.ts'
 import type { ClientStats } from './connection.ts'
@@ -58,43 +57,53 @@ export class Calls implements CallHost {
   }
 
   /** Takes a new call: writes it at once if it can, else keeps it. */
-  add(call: ClientCall, now: number): void {
+  add(call: ClientCall, input: unknown, now: number): void {
     this.deadlines.watch(call.deadline, now)
+    try {
+      const payload = input === undefined ? undefined : encodeValue(input, this.types)
+      if (payload instanceof Promise) return void this.#addLate(call, payload)
+      call.input = payload
+    } catch (error) {
+      return call.refuse('BAD_REQUEST', `Invalid input of "${call.path}": ${(error as Error).message}`)
+    }
+    this.#add(call, now)
+  }
+
+  #add(call: ClientCall, now: number): void {
     if (this.#waiting.size === 0 && this.#write(call, now)) return
-    const isAway = this.#current?.room !== Infinity
+    const isAway = this.#sessions[0]?.room !== Infinity
     if ((isAway && this.#waiting.size >= maxWaitingCalls) || this.#waitingLength + call.size > maxWaitingLength) {
       const message = `${this.#waiting.size} calls wait for a connection already; "${call.path}" was not sent`
-      return call.fail(notRun('OVERLOADED', message), false)
+      return call.refuse('OVERLOADED', message)
     }
     this.#wait(call)
   }
 
-  /** Takes a new call whose input has to be read first; meanwhile it can be cancelled, expire or fail like any other. */
-  async addLate(call: ClientCall, input: Promise<Payload>, now: number): Promise<void> {
-    this.deadlines.watch(call.deadline, now)
+  /** Its input has to be read first; meanwhile it can be cancelled, expire or fail like any other. */
+  async #addLate(call: ClientCall, input: Promise<Payload>): Promise<void> {
     this.#reading.add(call)
     try {
       call.input = await input
     } catch (error) {
-      const message = `Invalid input of "${call.path}": ${(error as Error).message}`
-      return call.fail(notRun('BAD_REQUEST', message), false)
+      return call.refuse('BAD_REQUEST', `Invalid input of "${call.path}": ${(error as Error).message}`)
     }
-    if (this.#reading.delete(call)) this.add(call, performance.now())
+    if (this.#reading.delete(call)) this.#add(call, performance.now())
   }
 
   /** Calls that were written wait for another session, before what was never written. */
   requeue(calls: ClientCall[]): void {
-    const behind = this.#waiting
-    this.#waiting = new Set()
+    for (const call of calls) call.place = undefined
+    const waiting = [...calls, ...this.#waiting]
+    this.#waiting.clear()
     this.#waitingLength = 0
-    const before = [...behind].filter((call) => call.id > 0).concat(calls)
-    for (const call of before.sort((one, other) => one.id - other.id)) this.#wait(call)
-    for (const call of behind) if (call.id === 0) this.#wait(call)
+    // Those with an id were written: in that order.
+    waiting.sort((one, other) => (one.id || Infinity) - (other.id || Infinity) || 0)
+    for (const call of waiting) this.#wait(call)
   }
 
   /** Ends every call. */
   failAll(code: string, message: string): void {
-    for (const call of [...this.#all()]) call.fail(call.failure(code, message), false)
+    for (const call of [...this.#all()]) call.refuse(code, message)
     this.deadlines.stop()
   }
 
@@ -113,12 +122,14 @@ export class Calls implements CallHost {
   settled(call: ClientCall, tell: boolean): void {
     this.#unwait(call)
     this.#reading.delete(call)
-    for (const session of this.#sessions) if (session.settled(call, tell)) this.writeWaiting()
+    if (!call.place) return
+    call.place.settled(call, tell)
+    this.writeWaiting()
   }
 
   /** `tell`: its server doesn't know yet that it goes elsewhere. */
   reopen(call: ClientCall, tell = false): void {
-    for (const session of this.#sessions) session.settled(call, tell)
+    call.place?.settled(call, tell)
     this.#unwait(call)
     call.id = 0
     call.firstLine = undefined
@@ -126,32 +137,8 @@ export class Calls implements CallHost {
     this.writeWaiting()
   }
 
-  credit(call: ClientCall, items: number, bytes: number): void {
-    for (const session of this.#sessions) session.credit(call, items, bytes)
-  }
-
-  maySend(call: ClientCall): boolean {
-    return this.#sessionOf(call)?.maySend === true
-  }
-
-  messageBytes(call: ClientCall): number {
-    return (this.#sessionOf(call)?.limits ?? defaultLimits).messageBytes
-  }
-
-  push(call: ClientCall, message: Encoded): void {
-    this.#sessionOf(call)?.push(message)
-  }
-
   gap(gap: Gap): void {
     this.#emitter.emit('gap', gap)
-  }
-
-  #sessionOf(call: ClientCall): ClientSession | undefined {
-    return this.#sessions.find(({ written }) => written.get(call.id) === call)
-  }
-
-  get #current(): ClientSession | undefined {
-    return this.#sessions[0]
   }
 
   *#all(): Iterable<ClientCall> {
@@ -171,7 +158,7 @@ export class Calls implements CallHost {
 
   /** False when there is no room, and it has to wait. */
   #write(call: ClientCall, now: number): boolean {
-    const session = this.#current
+    const [session] = this.#sessions
     if (!session || this.isHeld || session.unanswered >= session.limits.calls || call.size >= session.room) return false
     if (call.id === 0) {
       call.id = this.#nextId
@@ -181,15 +168,12 @@ export class Calls implements CallHost {
     try {
       message = call.encode(now, this.#usualMs)
     } catch (error) {
-      call.fail(notRun('BAD_REQUEST', `Invalid options of "${call.path}": ${(error as Error).message}`), false)
+      call.refuse('BAD_REQUEST', `Invalid options of "${call.path}": ${(error as Error).message}`)
       return true
     }
     const { messageBytes } = session.limits
     if (exceedsBytes(message, messageBytes)) {
-      call.fail(
-        notRun('TOO_LARGE', `The input of "${call.path}" is larger than the ${messageBytes} bytes the server takes`),
-        false,
-      )
+      call.refuse('TOO_LARGE', `The input of "${call.path}" is larger than the ${messageBytes} bytes the server takes`)
       return true
     }
     if (message.length >= session.room) return false

@@ -5,10 +5,7 @@ import { type Pending, toPending } from '../calls/pending.ts'
 import { createProxy } from '../calls/proxy.ts'
 import type { RouterClient, SubscribeOptions } from '../contract/client-types.ts'
 import { maxTimerMs } from '../protocol/deadlines.ts'
-import { encodeValue } from '../protocol/encode-value.ts'
-import { notRun } from '../protocol/error.ts'
 import { requireTypes } from '../protocol/value-types.ts'
-import type { Payload } from '../protocol/values.ts'
 import { Calls } from './calls.ts'
 import type { ClientConnection } from './connection.ts'
 import { ManagedConnection } from './managed-connection.ts'
@@ -55,33 +52,13 @@ function makeStart(calls: Calls, connection: ManagedConnection, usualMs: number)
     requireShort('idempotencyKey', options.idempotencyKey, 128)
     requireShort('lastEventId', options.lastEventId, 512)
     requireCredit(options.credit)
-    let payload: Payload | undefined | Promise<Payload>
-    let problem: unknown
-    try {
-      payload = input === undefined ? undefined : encodeValue(input, calls.types)
-    } catch (error) {
-      problem = error
-    }
-    const late = payload instanceof Promise ? payload : undefined
-    // Where the call ends before its input was read, nobody hears that it can't be.
-    late?.catch(() => {})
-    const call = new ClientCall(
-      calls,
-      connection,
-      path,
-      late ? undefined : (payload as Payload),
-      options,
-      now + timeoutMs,
-    )
+    const call = new ClientCall(calls, connection, path, options, now + timeoutMs)
     const { refusal, state } = connection
     if (options.signal?.aborted) call.cancel()
-    else if (problem)
-      call.fail(notRun('BAD_REQUEST', `Invalid input of "${path}": ${(problem as Error).message}`), false)
-    else if (refusal) call.fail(call.failure(refusal.code, refusal.message), false)
+    else if (refusal) call.refuse(refusal.code, refusal.message)
     else {
-      if (late) calls.addLate(call, late, now)
-      else calls.add(call, now)
-      if (state.status === 'idle') connection.connect()
+      calls.add(call, input, now)
+      if (state.status === 'idle' && !call.isSettled) connection.connect()
     }
     return call
   }

@@ -65,7 +65,7 @@ export function webPlatform(given: WebSocketConstructor | undefined): Platform {
     schedule: (flush) => queueMicrotask(flush),
     onWake: listenForWake,
     get isHidden() {
-      return globalThis.document?.visibilityState === 'hidden'
+      return isHidden()
     },
   }
 }
@@ -79,22 +79,15 @@ function findWebSocket(): WebSocketConstructor {
 
 function listenForWake(wake: () => void, sleep: () => void): () => void {
   const { document } = globalThis
-  if (typeof addEventListener !== 'function' || !document) return () => {}
-  const shown = (): void => {
-    if (document.visibilityState === 'visible') wake()
-  }
+  if (!document || typeof addEventListener !== 'function') return () => {}
+  const listening = new AbortController()
+  const { signal } = listening
+  addEventListener('online', wake, { signal })
+  addEventListener('pageshow', wake, { signal })
   // A page with an open socket is not kept by the back/forward cache.
-  const hidden = ({ persisted }: PageTransitionEvent): void => {
-    if (persisted) sleep()
-  }
-  addEventListener('online', wake)
-  addEventListener('pagehide', hidden)
-  addEventListener('pageshow', wake)
-  document.addEventListener('visibilitychange', shown)
-  return () => {
-    removeEventListener('online', wake)
-    removeEventListener('pagehide', hidden)
-    removeEventListener('pageshow', wake)
-    document.removeEventListener('visibilitychange', shown)
-  }
+  addEventListener('pagehide', ({ persisted }) => persisted && sleep(), { signal })
+  document.addEventListener('visibilitychange', () => isHidden() || wake(), { signal })
+  return () => listening.abort()
 }
+
+const isHidden = (): boolean => globalThis.document?.visibilityState === 'hidden'

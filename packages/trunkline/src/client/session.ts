@@ -5,7 +5,7 @@
 //     ▲                                  └───── discarded, or welcome "new" ─────┘
 //     └──────────────────────────────────────────────────┘  what was written waits for another
 
-import type { ClientCall } from '../calls/call.ts'
+import type { CallPlace, ClientCall } from '../calls/call.ts'
 import { Collected } from '../protocol/bulk.ts'
 import * as closeCode from '../protocol/close-code.ts'
 import {
@@ -31,8 +31,7 @@ import {
 import { joinBatch, Outbox, type OutboxHost } from '../protocol/outbox.ts'
 import { type Replies, readReply } from '../protocol/read-replies.ts'
 import { Sequence } from '../protocol/sequence.ts'
-import type { Serving } from '../protocol/serving.ts'
-import { Answers } from './answers.ts'
+import type { Served, Serving, ServingHost } from '../protocol/serving.ts'
 import { maxFirstFlight } from './options.ts'
 
 /** The socket, as its session sees it. */
@@ -79,7 +78,7 @@ export interface SessionOptions {
   readonly serving: Serving | undefined
 }
 
-export class ClientSession implements OutboxHost, Replies {
+export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHost {
   readonly sequence = new Sequence()
   /** Written and not settled, by id. */
   readonly written = new Map<number, ClientCall>()
@@ -97,7 +96,7 @@ export class ClientSession implements OutboxHost, Replies {
   /** Of the parts of a large message. */
   readonly #collected = new Collected()
   /** The server's calls to this client, where it serves. */
-  readonly #answers: Answers | undefined
+  readonly #served: Served | undefined
   /** The attempt with which it began. */
   #since: number | undefined
   #attempt = 0
@@ -118,7 +117,7 @@ export class ClientSession implements OutboxHost, Replies {
     this.#calls = calls
     this.#mayFly = mayFly
     this.#resume = this.sequence.keeps = resume
-    this.#answers = serving && new Answers(this, this.#outbox, serving)
+    this.#served = serving?.begin(this, this.#outbox)
   }
 
   get line(): SessionLine | undefined {
@@ -140,7 +139,7 @@ export class ClientSession implements OutboxHost, Replies {
 
   /** Nothing is open, of either end's. */
   get isEmpty(): boolean {
-    return this.written.size === 0 && !this.#answers?.size
+    return this.written.size === 0 && !this.#served?.size
   }
 
   /** Something has ended that was open. */
@@ -194,7 +193,7 @@ export class ClientSession implements OutboxHost, Replies {
   /** There is a line, or it is no longer behind: what is pushed goes on. */
   wake(): void {
     for (const call of this.written.values()) call.sender?.wake()
-    this.#answers?.wake()
+    this.#served?.wake()
     this.#outbox.pump()
   }
 
@@ -212,7 +211,7 @@ export class ClientSession implements OutboxHost, Replies {
     for (const id of this.#settled) this.#outbox.pushAfter(encodeCancel(id))
     this.#settled.clear()
     for (const call of this.streams.values()) call.subscription?.renew()
-    this.#answers?.resumed()
+    this.#served?.resumed()
   }
 
   /** The server has refused the socket before it worked off anything: what was first written there has not run. */
@@ -240,7 +239,7 @@ export class ClientSession implements OutboxHost, Replies {
     this.#replayedAt = undefined
     this.#strikes = 0
     this.#settled.clear()
-    this.#answers?.end()
+    this.#served?.end()
     this.#collected.clear()
     this.#outbox.clear()
     const calls = [...this.written.values()]
@@ -255,21 +254,22 @@ export class ClientSession implements OutboxHost, Replies {
   open(call: ClientCall, message: Encoded): void {
     this.room -= message.length
     this.written.set(call.id, call)
+    call.place = this
     this.#since ??= this.#attempt
     if (typeof message !== 'string') call.opened = message
     this.#outbox.push(message)
   }
 
-  /** Takes a call that has settled off the table; `tell` says that the server has to hear of it. False when it was not here. */
-  settled(call: ClientCall, tell: boolean): boolean {
-    if (!this.written.delete(call.id)) return false
+  /** Takes a call that has settled off the table; `tell` says that the server has to hear of it. */
+  settled(call: ClientCall, tell: boolean): void {
+    this.written.delete(call.id)
+    call.place = undefined
     // Taken back, it was never asked; else never before what it cancels.
     const isKnown = tell && !(call.opened && this.#outbox.withdraw(call.opened))
     if (isKnown && this.#line) this.#outbox.pushAfter(encodeCancel(call.id))
     else if (isKnown) this.#settled.add(call.id)
     this.#forgetStream(call)
     this.answered()
-    return true
   }
 
   /** Writes what a call pushes. */
@@ -277,8 +277,8 @@ export class ClientSession implements OutboxHost, Replies {
     this.#outbox.pushStream(message)
   }
 
-  credit(call: ClientCall, items: number, bytes: number): void {
-    if (this.#line && this.written.has(call.id)) this.#outbox.ride(encodeCredit(call.id, items, bytes))
+  credit(id: number, items: number, bytes: number): void {
+    if (this.#line) this.#outbox.ride(encodeCredit(id, items, bytes))
   }
 
   // ── Frames ─────────────────────────────────────────────────────────────────
@@ -303,7 +303,7 @@ export class ClientSession implements OutboxHost, Replies {
   readonly #read: ReadMessage<Replies> = (type, message, receiver) => {
     if (type === PART) return this.#collected.add(message, maxReceived)
     this.#collected.give(message)
-    if (!this.#answers?.read(type, message)) readReply(type, message, receiver)
+    if (!this.#served?.read(type, message)) readReply(type, message, receiver)
   }
 
   result(id: number, value: unknown, rich: unknown): void {

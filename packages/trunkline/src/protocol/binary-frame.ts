@@ -3,7 +3,7 @@ import { type Frame, FrameRefusal, isCount, parseFrame } from './decode.ts'
 import { type PartsBudget, RichParts } from './decode-value.ts'
 import type { Encoded } from './encoded.ts'
 import { ERROR, ITEM, OPEN, PART, RESULT } from './messages.ts'
-import { align, alignment } from './values.ts'
+import { align, alignment, noBytes } from './values.ts'
 
 /** Joins the messages of a batch into a binary frame. */
 export function joinPacked(messages: readonly Encoded[]): Uint8Array {
@@ -39,23 +39,23 @@ export const richPlaces: ReadonlyMap<unknown, number> = new Map([
   [PART, 2],
 ])
 
-const noBytes = new Uint8Array(0)
-
 /**
  * Takes a binary frame apart. What is wrong with a message's parts is found when its payload is decoded.
  * @throws FrameRefusal when it is no frame at all
  */
 export function parseBinaryFrame(bytes: Uint8Array): Frame {
-  const length = bytes.length < 4 ? Number.POSITIVE_INFINITY : new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)
-  if (length > bytes.length - 4) throw new FrameRefusal(4000, 'the header of a binary frame is longer than the frame')
-  let header: string
+  let header: string | undefined
+  let end = 4
   try {
-    header = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.subarray(4, 4 + length))
+    end += new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(0)
+    if (end <= bytes.length)
+      header = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.subarray(4, end))
   } catch {
-    throw new FrameRefusal(4000, 'the header of a binary frame is not UTF-8')
+    // Said below.
   }
+  if (header === undefined) throw new FrameRefusal(4000, 'a binary frame has no whole header in UTF-8')
   const frame: Frame = { ...parseFrame(header), length: bytes.length }
-  const parts = bytes.subarray(Math.min(align(4 + length), bytes.length))
+  const parts = bytes.subarray(Math.min(align(end), bytes.length))
   const budget: PartsBudget = { left: parts.length }
   for (const message of frame.messages) if (Array.isArray(message)) giveParts(message, parts, budget)
   return frame

@@ -5,6 +5,7 @@ import { FrameRefusal, type Message, refuse } from './decode.ts'
 import { decodeValue, RichParts } from './decode-value.ts'
 import { type Encoded, type PackedMessage, pack } from './encoded.ts'
 import { discardParts, encodePart, PART } from './messages.ts'
+import { noBytes } from './values.ts'
 
 /** Parts above this go in pieces of this: what a small call then waits for takes 50 ms on a line of 10 Mbit/s. */
 const pieceBytes = 64 * 1024
@@ -92,18 +93,12 @@ export class Bulk {
   }
 }
 
-const noBytes = new Uint8Array(0)
-
 /** The receiving side: what has come of one message's parts. */
 export class Collected {
   /** Twice as long as what came, at most: pieces of a byte, or of none, cost no more than their bytes. */
   #bytes = noBytes
-  #length = 0
-
   /** In bytes. */
-  get length(): number {
-    return this.#length
-  }
+  length = 0
 
   /** Takes a `part`. @throws FrameRefusal when it is none, or more than a message may have */
   add(message: Message, messageBytes: number): void {
@@ -115,22 +110,22 @@ export class Collected {
       // Said below.
     }
     if (!(piece instanceof Uint8Array)) throw refuse(PART, 'it has no bytes')
-    const length = this.#length + piece.length
+    const length = this.length + piece.length
     if (length > messageBytes) throw new FrameRefusal(1009, `a message is larger than ${messageBytes} bytes`)
     if (length > this.#bytes.length) {
       const bytes = new Uint8Array(Math.max(length, Math.min(this.#bytes.length * 2, messageBytes)))
-      bytes.set(this.#bytes.subarray(0, this.#length))
+      bytes.set(this.#bytes.subarray(0, this.length))
       this.#bytes = bytes
     }
-    this.#bytes.set(piece, this.#length)
-    this.#length = length
+    this.#bytes.set(piece, this.length)
+    this.length = length
   }
 
   /** Gives a message what was collected for it, if it says so. */
   give(message: Message): void {
     const place = richPlaces.get(message[0])
-    if (this.#length === 0 || place === undefined || message[place + 2] !== 1) return
-    const bytes = this.#length === this.#bytes.length ? this.#bytes : this.#bytes.slice(0, this.#length)
+    if (this.length === 0 || place === undefined || message[place + 2] !== 1) return
+    const bytes = this.length === this.#bytes.length ? this.#bytes : this.#bytes.slice(0, this.length)
     this.clear()
     const rich = message[place]
     const entries = rich instanceof RichParts ? rich.entries : rich
@@ -140,6 +135,6 @@ export class Collected {
 
   clear(): void {
     this.#bytes = noBytes
-    this.#length = 0
+    this.length = 0
   }
 }

@@ -1,17 +1,16 @@
 // Puts rich values back into payloads (PROTOCOL.md section 8). Does not know messages or schemas; trusts nothing it is given.
-import { isCount } from './decode.ts'
+import { isCount, isRecord } from './decode.ts'
 import {
   alignment,
   arrayTypes,
+  bigintForm,
   type Key,
-  maxBigintDigits,
+  noBytes,
   refusedKeys,
   type TypedArrayConstructor,
   type ValueType,
   type ValueTypes,
 } from './values.ts'
-
-const bigintForm = new RegExp(`^-?\\d{1,${maxBigintDigits}}$`)
 
 /** How many bytes the messages of a frame may still make of its parts: those of two messages never overlap. */
 export interface PartsBudget {
@@ -45,8 +44,6 @@ export function decodeValue(root: unknown, rich: unknown, types?: ValueTypes): u
   return new Decoding(parts, types).decode(root, parts.entries)
 }
 
-const noBytes = new Uint8Array(0)
-
 class Decoding {
   readonly #parts: RichParts
   readonly #types: ValueTypes | undefined
@@ -71,34 +68,42 @@ class Decoding {
   }
 
   #apply(holder: { root: unknown }, entry: readonly unknown[]): void {
-    let parent: object = holder
+    let parent = holder as Record<Key, unknown>
     let key: Key = 'root'
     for (let index = 1; index < entry.length; index++) {
-      const next: unknown = (parent as Record<Key, unknown>)[key]
-      if (this.#made.has(next)) throw new TypeError('a path in rich leads into a value that was made')
-      parent = next as object
-      key = checkStep(next, entry[index])
+      const step = entry[index]
+      const next = parent[key]
+      if (this.#made.has(next) || !isStep(next, step)) throw new TypeError('a path in rich leads nowhere')
+      parent = next as Record<Key, unknown>
+      key = step
     }
-    const place = parent as Record<Key, unknown>
-    place[key] = this.#fromPlain(entry[0] as string, place[key])
+    parent[key] = this.#fromPlain(entry[0] as string, parent[key])
   }
 
   #fromPlain(tag: string, plain: unknown): unknown {
-    const list = Array.isArray(plain) ? plain : undefined
     if (tag === 'undefined' && plain === null) return undefined
     if (tag === 'number' && (plain === 'NaN' || plain === 'Infinity' || plain === '-Infinity')) return Number(plain)
     if (tag === 'bigint' && typeof plain === 'string' && bigintForm.test(plain)) return BigInt(plain)
     if (tag === 'date' && (typeof plain === 'number' || plain === null)) return new Date(plain ?? Number.NaN)
     if (tag === 'url' && typeof plain === 'string') return new URL(plain)
-    if (tag === 'map' && list?.every((pair) => Array.isArray(pair) && pair.length === 2)) return new Map(list)
-    if (tag === 'set' && list) return new Set(list)
-    const arrayType = arrayTypes.get(tag)
-    if (arrayType && list) return this.#array(arrayType, list)
-    if (tag === 'buffer' && list) return exactBuffer(this.#part(list))
-    if ((tag === 'blob' || tag === 'file') && list) return this.#blob(tag === 'file', list)
+    const value = Array.isArray(plain) ? this.#fromList(tag, plain) : undefined
+    if (value) return value
     const type = this.#types?.get(tag)
     if (type) return this.#make(type, plain)
     throw new TypeError(`rich has a "${tag.slice(0, 32)}" where none can be`)
+  }
+
+  #fromList(tag: string, list: readonly unknown[]): unknown {
+    if (tag === 'set') return new Set(list)
+    if (tag === 'map' && list.every(isPair)) return new Map(list)
+    const arrayType = arrayTypes.get(tag)
+    if (arrayType) return this.#array(arrayType, list)
+    if (tag === 'buffer') return this.#buffer(list)
+    const [, , type, name, lastModified] = list
+    if (typeof type !== 'string') return undefined
+    if (tag === 'blob') return new Blob([this.#buffer(list)], { type })
+    if (tag !== 'file' || typeof name !== 'string' || typeof lastModified !== 'number') return undefined
+    return new File([this.#buffer(list)], name, { type, lastModified })
   }
 
   #make(type: ValueType, plain: unknown): unknown {
@@ -109,28 +114,22 @@ class Decoding {
       // What it says is for this end: the other may read why its call has failed.
       throw new TypeError(`what came is no "${type.name}"`, { cause })
     }
-    if (typeof value === 'object' && value !== null) this.#made.add(value)
+    this.#made.add(Object(value))
     return value
   }
 
-  #array(type: TypedArrayConstructor, place: readonly unknown[]): ArrayBufferView {
+  #array(type: TypedArrayConstructor, place: readonly unknown[]): ArrayBufferView | undefined {
     const part = this.#part(place)
-    const { BYTES_PER_ELEMENT: size } = type
-    if (part.length % size !== 0) throw new TypeError(`a part of ${part.length} bytes is no ${type.name}`)
+    const size = type.BYTES_PER_ELEMENT
+    if (part.length % size) return undefined
     // A view keeps the whole frame in memory: only for what is most of it.
     const isView = part.length * 2 >= part.buffer.byteLength && part.byteOffset % size === 0
     const { buffer, byteOffset } = isView ? part : new Uint8Array(part)
     return new type(buffer, byteOffset, part.length / size)
   }
 
-  #blob(isFile: boolean, place: readonly unknown[]): Blob {
-    const [, , type, name, lastModified] = place
-    const part = exactBuffer(this.#part(place))
-    if (typeof type !== 'string') throw new TypeError('the type of a blob is not a string')
-    if (!isFile) return new Blob([part], { type })
-    if (typeof name !== 'string' || typeof lastModified !== 'number')
-      throw new TypeError('a file has no name, or no time of its last change')
-    return new File([part], name, { type, lastModified })
+  #buffer(place: readonly unknown[]): ArrayBuffer {
+    return new Uint8Array(this.#part(place)).buffer
   }
 
   /** The bytes at `[offset, length]`: inside the message's own, aligned, and behind those of the part before. */
@@ -145,14 +144,16 @@ class Decoding {
   }
 }
 
-const exactBuffer = (part: Uint8Array): ArrayBuffer => new Uint8Array(part).buffer
+const isPair = (value: unknown): value is [unknown, unknown] => Array.isArray(value) && value.length === 2
 
 /** A step is an index into an array or an own key of a plain object: never into what an earlier entry has made. */
-function checkStep(parent: unknown, step: unknown): Key {
-  if (Array.isArray(parent)) {
-    if (typeof step === 'number' && Number.isInteger(step) && step >= 0 && step < parent.length) return step
-  } else if (typeof parent === 'object' && parent !== null && Object.getPrototypeOf(parent) === Object.prototype) {
-    if (typeof step === 'string' && !refusedKeys.has(step) && Object.hasOwn(parent, step)) return step
-  }
-  throw new TypeError('a path in rich leads nowhere')
+function isStep(parent: unknown, step: unknown): step is Key {
+  if (Array.isArray(parent)) return isCount(step) && step < parent.length
+  return (
+    isRecord(parent) &&
+    Object.getPrototypeOf(parent) === Object.prototype &&
+    typeof step === 'string' &&
+    !refusedKeys.has(step) &&
+    Object.hasOwn(parent, step)
+  )
 }

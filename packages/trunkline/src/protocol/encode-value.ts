@@ -2,6 +2,7 @@
 import {
   align,
   arrayTypes,
+  bigintForm,
   type Entry,
   type Key,
   maxBigintDigits,
@@ -77,17 +78,10 @@ class Encoding {
   encode(value: unknown): Payload | Promise<Payload> {
     const json = JSON.stringify(this.#toPlain(value))
     const rich = this.#entries.length ? JSON.stringify(this.#entries) : undefined
-    return this.#parts.length ? this.#withParts(json, rich) : { json, rich }
-  }
-
-  #withParts(json: string, rich: string | undefined): Payload | Promise<Payload> {
-    const bytes = new Uint8Array(this.#size)
-    const reading: Promise<void>[] = []
-    for (const part of this.#parts) {
-      if (part.source instanceof Uint8Array) bytes.set(part.source, part.offset)
-      else reading.push(readBlob(part.source, part, bytes))
-    }
-    return reading.length ? Promise.all(reading).then(() => ({ json, rich, bytes })) : { json, rich, bytes }
+    if (!this.#parts.length) return { json, rich }
+    const payload = { json, rich, bytes: new Uint8Array(this.#size) }
+    const reading = this.#parts.map((part) => fill(payload.bytes, part)).filter(Boolean)
+    return reading.length ? Promise.all(reading).then(() => payload) : payload
   }
 
   /** Gives the plain form, which is the value itself as long as nothing in it is rich: plain data is walked, not copied. */
@@ -100,10 +94,13 @@ class Encoding {
         return Number.isFinite(value) ? value : this.#mark('number', String(value))
       case 'undefined':
         return this.#mark('undefined', null)
-      case 'bigint':
-        return this.#plainBigint(value)
+      case 'bigint': {
+        const digits = String(value)
+        if (!bigintForm.test(digits)) throw unsendable(this.#path, `a bigint may have ${maxBigintDigits} digits`)
+        return this.#mark('bigint', digits)
+      }
       case 'object':
-        return value === null ? null : this.#objectToPlain(value)
+        return value && this.#objectToPlain(value)
       default:
         throw unsendable(this.#path, `a ${typeof value} can't be sent`)
     }
@@ -113,122 +110,96 @@ class Encoding {
     if (this.#path.length > maxDepth)
       throw unsendable(this.#path.slice(0, 8), `contains a cycle, or is nested deeper than ${maxDepth}`)
     const prototype = Object.getPrototypeOf(value)
-    if (prototype === Array.prototype) return this.#arrayToPlain(value as unknown[])
-    if (prototype === Object.prototype || prototype === null)
-      return this.#recordToPlain(value as Record<string, unknown>)
-    if (this.#types)
-      for (const [tag, type] of this.#types)
-        if (this.#ask(type, 'is', value)) return this.#mark(tag, this.#toPlain(this.#ask(type, 'encode', value)))
-    if (value instanceof Date) {
-      const time = value.getTime()
-      return this.#mark('date', Number.isNaN(time) ? null : time)
-    }
-    if (value instanceof Map) return this.#mark('map', this.#arrayToPlain([...value]))
-    if (value instanceof Set) return this.#mark('set', this.#arrayToPlain([...value]))
+    if (prototype === Array.prototype) return this.#walk(value as unknown[])
+    if (prototype === Object.prototype || prototype === null) return this.#walk(value as Record<string, unknown>)
+    for (const [tag, type] of this.#types ?? [])
+      if (this.#ask(type, 'is', value)) return this.#mark(tag, this.#toPlain(this.#ask(type, 'encode', value)))
+    // JSON has null for the time of an invalid date.
+    if (value instanceof Date) return this.#mark('date', value.getTime())
+    if (value instanceof Map) return this.#mark('map', this.#walk([...value]))
+    if (value instanceof Set) return this.#mark('set', this.#walk([...value]))
     if (value instanceof URL) return this.#mark('url', value.href)
-    return this.#bytesToPlain(value) ?? this.#refuse(prototype)
+    // A Buffer of Node is a Uint8Array to everybody else.
+    for (const [tag, type] of arrayTypes)
+      if (value instanceof type)
+        return this.#part(tag, new Uint8Array(value.buffer, value.byteOffset, value.byteLength), value.byteLength)
+    if (value instanceof ArrayBuffer) return this.#part('buffer', new Uint8Array(value), value.byteLength)
+    if (value instanceof File) return this.#part('file', value, value.size, value.type, value.name, value.lastModified)
+    if (value instanceof Blob) return this.#part('blob', value, value.size, value.type)
+    const name = prototype.constructor?.name || 'a class'
+    const what = 'send plain data, one of Date, Map, Set, URL, bytes, or say in `types` how it travels'
+    throw unsendable(this.#path, `an instance of ${name} can't be sent; ${what}`)
   }
 
   #ask(type: ValueType, what: 'is' | 'encode', value: unknown): unknown {
     try {
       return type[what](value)
     } catch (cause) {
-      throw unsendable(
-        this.#path,
-        `"${type.name}" can't be sent: ${cause instanceof Error ? cause.message : cause}`,
-        cause,
-      )
+      const why = (cause as Error)?.message ?? cause
+      throw unsendable(this.#path, `"${type.name}" can't be sent: ${why}`, { cause })
     }
-  }
-
-  #bytesToPlain(value: object): unknown {
-    if (ArrayBuffer.isView(value)) {
-      // A Buffer of Node is a Uint8Array to everybody else.
-      for (const [tag, type] of arrayTypes)
-        if (value instanceof type)
-          return this.#part(tag, new Uint8Array(value.buffer, value.byteOffset, value.byteLength), value.byteLength)
-    } else if (value instanceof ArrayBuffer) return this.#part('buffer', new Uint8Array(value), value.byteLength)
-    else if (typeof Blob === 'function' && value instanceof Blob) {
-      if (typeof File !== 'function' || !(value instanceof File))
-        return this.#part('blob', value, value.size, value.type)
-      return this.#part('file', value, value.size, value.type, value.name, value.lastModified)
-    }
-    return undefined
   }
 
   #part(tag: string, source: Part['source'], length: number, ...details: unknown[]): unknown {
     const offset = align(this.#size)
-    this.#parts.push({ offset, length, source, path: source instanceof Uint8Array ? [] : [...this.#path] })
+    this.#parts.push({ offset, length, source, path: [...this.#path] })
     this.#size = offset + length
     return this.#mark(tag, [offset, length, ...details])
   }
 
-  #refuse(prototype: object): never {
-    const name = prototype.constructor?.name || 'a class'
-    const what = 'send plain data, one of Date, Map, Set, URL, bytes, or say in `types` how it travels'
-    throw unsendable(this.#path, `an instance of ${name} can't be sent; ${what}`)
-  }
-
-  #arrayToPlain(value: readonly unknown[]): readonly unknown[] {
-    let copy: unknown[] | undefined = 'toJSON' in value ? [...value] : undefined
-    for (let index = 0; index < value.length; index++) {
-      const before = value[index]
-      this.#path.push(index)
-      const after = this.#toPlain(before)
-      this.#path.pop()
-      if (after === before) continue
-      copy ??= value.slice()
-      copy[index] = after
+  /** Walks what an array or a record holds, and copies it where something in it changes. */
+  #walk(value: Record<Key, unknown> | readonly unknown[]): unknown {
+    let copy: Record<Key, unknown> | undefined
+    if ('toJSON' in value) {
+      // JSON.stringify would call it.
+      this.#checkPath('a value with toJSON')
+      copy = copyOf(value)
     }
-    return copy ?? value
-  }
-
-  #recordToPlain(value: Record<string, unknown>): unknown {
-    let copy: Record<string, unknown> | undefined = 'toJSON' in value ? { ...value } : undefined
-    for (const key of Object.keys(value)) {
-      const before = value[key]
+    for (const key of Array.isArray(value) ? value.keys() : Object.keys(value)) {
+      const before = (value as Record<Key, unknown>)[key]
       // JSON leaves an undefined property out by itself.
-      if (before === undefined) continue
+      if (before === undefined && typeof key === 'string') continue
       this.#path.push(key)
       const after = this.#toPlain(before)
       this.#path.pop()
       if (after === before) continue
-      if (refusedKeys.has(key))
-        throw unsendable([...this.#path, key], `a ${kindOf(before)} can't be sent under this key`)
-      copy ??= { ...value }
+      copy ??= copyOf(value)
       copy[key] = after
     }
     return copy ?? value
   }
 
-  #plainBigint(value: bigint): unknown {
-    const digits = value.toString()
-    if (digits.length > maxBigintDigits + Number(value < 0n))
-      throw unsendable(this.#path, `a bigint may have ${maxBigintDigits} digits`)
-    return this.#mark('bigint', digits)
-  }
-
   #mark(tag: string, plain: unknown): unknown {
-    if (this.#path.some((key) => refusedKeys.has(key)))
-      throw unsendable(this.#path, `a ${tag} can't be sent under this key`)
+    this.#checkPath(`a ${tag}`)
     this.#entries.push([tag, ...this.#path])
     return plain
   }
-}
 
-async function readBlob(source: Blob, { offset, length, path }: Part, bytes: Uint8Array): Promise<void> {
-  let content: ArrayBuffer
-  try {
-    content = await source.arrayBuffer()
-  } catch (cause) {
-    throw unsendable(path, "a Blob can't be read", cause)
+  #checkPath(what: string): void {
+    if (this.#path.some((key) => refusedKeys.has(key)))
+      throw unsendable(this.#path, `${what} can't be sent under this key`)
   }
-  if (content.byteLength !== length) throw unsendable(path, 'a Blob has another length than it said')
-  bytes.set(new Uint8Array(content), offset)
 }
 
-const kindOf = (value: unknown): string =>
-  typeof value === 'object' ? (value?.constructor?.name ?? 'value') : typeof value
+const copyOf = (value: object): Record<Key, unknown> =>
+  (Array.isArray(value) ? [...value] : { ...value }) as Record<Key, unknown>
 
-const unsendable = (path: readonly Key[], what: string, cause?: unknown): TypeError =>
-  new TypeError(path.length ? `${path.join('.')}: ${what}` : what, cause === undefined ? undefined : { cause })
+/** Copies a part to its place; a promise where it has to be read first. */
+function fill(bytes: Uint8Array, { source, offset, length, path }: Part): Promise<void> | undefined {
+  if (source instanceof Uint8Array) {
+    bytes.set(source, offset)
+    return undefined
+  }
+  return source.arrayBuffer().then(
+    (content) => {
+      if (content.byteLength !== length) throw unsendable(path, 'a Blob has another length than it said')
+      bytes.set(new Uint8Array(content), offset)
+    },
+    (cause) => {
+      throw unsendable(path, "a Blob can't be read", { cause })
+    },
+  )
+}
+
+const unsendable = (path: readonly Key[], what: string, options?: ErrorOptions): TypeError =>
+  new TypeError(path.length ? `${path.join('.')}: ${what}` : what, options)

@@ -2,7 +2,7 @@
 
 import { type Encoded, pack } from './encoded.ts'
 import type { Delivery } from './error.ts'
-import type { Payload } from './values.ts'
+import { lengthOf, type Payload } from './values.ts'
 
 export const HELLO = 0
 export const WELCOME = 1
@@ -81,12 +81,12 @@ export interface Authenticated {
 }
 
 export interface OpenOptions {
-  timeoutMs?: number
-  meta?: Readonly<Record<string, unknown>>
-  key?: string
-  repeat?: true
-  lastEventId?: string
-  credit?: CreditPair
+  timeoutMs?: number | undefined
+  meta?: Readonly<Record<string, unknown>> | undefined
+  key?: string | undefined
+  repeat?: true | undefined
+  lastEventId?: string | undefined
+  credit?: CreditPair | undefined
 }
 
 export interface ErrorDetails {
@@ -153,8 +153,7 @@ export function encodeAccept(id: number, stream: number, position: string | unde
 
 /** What an item costs in bytes, or 0 for the nominal cost. */
 export function sizeOf(value: Payload | undefined): number {
-  if (!value) return 0
-  const length = value.json.length + (value.rich?.length ?? 0) + (value.bytes?.length ?? 0)
+  const length = lengthOf(value)
   return length > nominalItemBytes ? length : 0
 }
 

@@ -20,15 +20,15 @@ export interface ServingSettings {
 /** An app on a client: one for the client's life. */
 export interface Serving {
   /** Answers the calls of one session. */
-  begin(host: ServingHost): Served
+  begin(host: ServingHost, outbox: ServingOutbox): Served
 }
 
-/** The calls of a server that are open in one session. */
+/** The calls of a server in one session. */
 export interface Served {
   /** Calls and streams that are open. */
   readonly size: number
-  /** Reads a message about a call of the server's. @throws FrameRefusal when it breaks the protocol */
-  read(type: unknown, message: Message): void
+  /** Reads a message about a call of the server's; false when it is about another. @throws FrameRefusal when it breaks the protocol */
+  read(type: unknown, message: Message): boolean
   /** Another socket has taken over: what was said of credit may be lost. */
   resumed(): void
   /** The socket has caught up. */
@@ -39,16 +39,20 @@ export interface Served {
 
 /** The client's session, as what it serves sees it. */
 export interface ServingHost {
-  readonly name: string
-  /** The longest message the server takes. */
-  readonly messageBytes: number
-  readonly isResting: boolean
-  send(message: Encoded): void
-  ride(message: string): void
-  sendStream(message: Encoded): void
-  /** Nothing is open any more. */
-  emptied(): void
+  /** The server's. */
+  readonly limits: AdvertisedLimits
+  readonly maySend: boolean
+  /** Nothing of the server's is open any more. */
+  answered(): void
+  /** What it serves wants no more of this server. */
   disconnect(): void
+}
+
+/** Where answers are written. */
+export interface ServingOutbox {
+  push(message: Encoded): void
+  ride(message: string): void
+  pushStream(message: Encoded): void
 }
 
 /** The server's calls have even ids, the client's odd ones. */

@@ -8,6 +8,10 @@ export interface Payload {
   readonly bytes?: Uint8Array
 }
 
+/** In UTF-16 units and bytes. */
+export const lengthOf = (payload: Payload | undefined): number =>
+  payload ? payload.json.length + (payload.rich?.length ?? 0) + (payload.bytes?.length ?? 0) : 0
+
 export type Key = string | number
 export type Entry = [tag: string, ...path: Key[]]
 
@@ -31,11 +35,14 @@ export const maxDepth = 512
 
 /** PROTOCOL.md section 8: parsing a decimal takes quadratic time. */
 export const maxBigintDigits = 4096
+export const bigintForm = new RegExp(`^-?\\d{1,${maxBigintDigits}}$`)
 
 export const refusedKeys: ReadonlySet<Key> = new Set<Key>(['__proto__', 'constructor', 'prototype'])
 
 /** Parts begin at multiples of it, so that a Float64Array can be a view. */
 export const alignment = 8
+
+export const noBytes = new Uint8Array(0)
 
 export const align = (length: number): number => Math.ceil(length / alignment) * alignment
 

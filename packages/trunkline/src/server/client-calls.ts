@@ -1,6 +1,6 @@
 // A server's own calls to one client: same messages, the other direction. What a client answers is checked like anything from outside.
 // Lives as long as the client's session. Does not read frames and does not know the socket.
-import { type CallHost, ClientCall, type KeptOptions } from '../calls/call.ts'
+import { type CallHost, type CallPlace, ClientCall, type KeptOptions } from '../calls/call.ts'
 import { type Pending, toPending } from '../calls/pending.ts'
 import { createProxy } from '../calls/proxy.ts'
 import type { RouterClient } from '../contract/client-types.ts'
@@ -11,7 +11,7 @@ import { refuse } from '../protocol/decode.ts'
 import { encodeValue } from '../protocol/encode-value.ts'
 import type { Encoded } from '../protocol/encoded.ts'
 import { notRun, RpcError } from '../protocol/error.ts'
-import { type AdvertisedLimits, encodeCancel, encodeCredit, ITEM } from '../protocol/messages.ts'
+import { type AdvertisedLimits, defaultLimits, encodeCancel, encodeCredit, ITEM } from '../protocol/messages.ts'
 import type { Replies } from '../protocol/read-replies.ts'
 import { exceedsBytes } from '../protocol/size.ts'
 import type { Payload, ValueTypes } from '../protocol/values.ts'
@@ -43,7 +43,7 @@ const maxWaiting = 10_000
 
 const noState = { state: {} }
 
-export class ClientCalls implements CallHost {
+export class ClientCalls implements CallHost, CallPlace {
   readonly types: ValueTypes | undefined
   /** Of the frame that is worked off, a message's part: what a client states of sizes is only its word. */
   share = 0
@@ -96,7 +96,7 @@ export class ClientCalls implements CallHost {
   end(): void {
     this.#deadlines.stop()
     const open = [...this.#waiting, ...this.#written.values()]
-    for (const call of open) call.fail(lost(call), false)
+    for (const call of open) call.refuse('CONNECTION_LOST', `The client went before it had answered "${call.path}"`)
   }
 
   /** What the client says of them. */
@@ -121,6 +121,7 @@ export class ClientCalls implements CallHost {
   settled(call: ClientCall, tell: boolean): void {
     this.#waiting.delete(call)
     this.#streams.delete(call)
+    call.place = undefined
     if (!this.#written.delete(call.id)) return
     // Taken back, it was never asked; else never before what it cancels.
     if (tell && !(call.opened && this.#host.withdraw(call.opened))) this.#host.sendAfter(encodeCancel(call.id))
@@ -135,22 +136,22 @@ export class ClientCalls implements CallHost {
     this.#writeWaiting()
   }
 
-  credit(call: ClientCall, items: number, bytes: number): void {
-    if (this.#written.has(call.id)) this.#host.ride(encodeCredit(call.id, items, bytes))
+  credit(id: number, items: number, bytes: number): void {
+    this.#host.ride(encodeCredit(id, items, bytes))
   }
 
   /** Its `onGap` hears of it; a server has no connection whose listeners could. */
   gap(): void {}
 
-  maySend(call: ClientCall): boolean {
-    return !this.#host.isResting && this.#written.get(call.id) === call
+  get maySend(): boolean {
+    return !this.#host.isResting
   }
 
-  messageBytes(): number {
-    return this.#host.serves?.messageBytes ?? 0
+  get limits(): AdvertisedLimits {
+    return this.#host.serves ?? defaultLimits
   }
 
-  push(_call: ClientCall, message: Encoded): void {
+  push(message: Encoded): void {
     this.#host.sendStream(message)
   }
 
@@ -181,7 +182,8 @@ export class ClientCalls implements CallHost {
       problem = error
     }
     const late = payload instanceof Promise ? payload : undefined
-    const call = new ClientCall(this, noState, path, late ? undefined : (payload as Payload), options, now + timeoutMs)
+    const call = new ClientCall(this, noState, path, options, now + timeoutMs)
+    if (!late) call.input = payload as Payload | undefined
     if (expected) this.#expected.set(call, expected)
     const refusal = problem ? invalid(path, problem) : this.#refusal(path)
     if (options.signal?.aborted) call.cancel()
@@ -243,14 +245,12 @@ export class ClientCalls implements CallHost {
       )
     call.firstLine = this.#host
     this.#written.set(call.id, call)
+    call.place = this
     if (typeof message !== 'string') call.opened = message
     this.#host.send(message)
     call.sender?.wake()
   }
 }
-
-const lost = (call: ClientCall): RpcError =>
-  call.failure('CONNECTION_LOST', `The client went before it had answered "${call.path}"`)
 
 const invalid = (path: string, error: unknown): RpcError =>
   notRun('BAD_REQUEST', `Invalid input of "${path}": ${(error as Error).message}`)

@@ -1,9 +1,16 @@
 // An app on a client: answers the server's calls with the same handlers, schemas and errors as a server does. Does not know the socket.
 import { mistake } from '../contract/mistake.ts'
 import type { Encoded } from '../protocol/encoded.ts'
-import { initialCredit } from '../protocol/messages.ts'
+import { ACK, initialCredit } from '../protocol/messages.ts'
 import { readCall } from '../protocol/read-calls.ts'
-import type { Served, Serving, ServingHost, ServingSettings } from '../protocol/serving.ts'
+import {
+  isOfServer,
+  type Served,
+  type Serving,
+  type ServingHost,
+  type ServingOutbox,
+  type ServingSettings,
+} from '../protocol/serving.ts'
 import type { Answering } from './answering.ts'
 import type { App } from './app.ts'
 import type { Connection } from './handler.ts'
@@ -20,79 +27,100 @@ export function serveOnClient(app: App, { types, limits }: ServingSettings): Ser
     throw mistake('createClient({ serve }): its app expects a context, and a client has none to give', 'context')
   const operations = compileApp(app, { validateOutput: true, types })
   return {
-    begin(host) {
-      const report = (error: unknown): void => console.error('trunkline: what this client serves has failed:', error)
-      const answering: Answering = {
-        settings: { types, limits, reauthorize: undefined, authTimeoutMs: usualMs, rateLimit: undefined },
-        operations,
-        idempotency: new Idempotency(memoryResultStore(), report),
-        isDraining: false,
-        messageBytes: host.messageBytes,
-        // One client, so nothing is shared; and the server knows its own ids.
-        broadcast: { sharedStreamNumber: () => undefined, nextStreamNumber: (id) => id },
-        gapTold() {},
-        report,
-      }
-      return new ServedCalls(answering, host)
-    },
+    begin: (host, outbox) =>
+      new ServedCalls(() => {
+        const report = (error: unknown): void => console.error('trunkline: what this client serves has failed:', error)
+        const answering: Answering = {
+          settings: { types, limits, reauthorize: undefined, authTimeoutMs: usualMs, rateLimit: undefined },
+          operations,
+          idempotency: new Idempotency(memoryResultStore(), report),
+          isDraining: false,
+          messageBytes: host.limits.messageBytes,
+          // One client, so nothing is shared; and the server knows its own ids.
+          broadcast: { sharedStreamNumber: () => undefined, nextStreamNumber: (id) => id },
+          gapTold() {},
+          report,
+        }
+        return openCalls(answering, host, outbox)
+      }),
   }
 }
 
-class ServedCalls implements Served {
-  readonly #calls: OpenCalls
+/** The server, as handlers know it. */
+const name = 'server'
 
-  constructor(answering: Answering, host: ServingHost) {
-    const handle: Connection = {
-      id: host.name,
-      principal: undefined,
-      disconnect: () => host.disconnect(),
-      client: () => {
-        throw mistake('connection.client(router): this is the client; its own calls go through api', 'handlers')
-      },
-    }
-    // What has said its last is off the table when this turn is over.
-    const look = (): void => {
-      if (this.size === 0) host.emptied()
-    }
-    const calls = {
-      name: host.name,
+function openCalls(answering: Answering, host: ServingHost, outbox: ServingOutbox): OpenCalls {
+  const handle: Connection = {
+    id: name,
+    principal: undefined,
+    disconnect: () => host.disconnect(),
+    client: () => {
+      throw mistake('connection.client(router): this is the client; its own calls go through api', 'handlers')
+    },
+  }
+  // What has said its last is off the table when this turn is over.
+  const look = (): void => {
+    if (sizeOf(calls) === 0) host.answered()
+  }
+  const calls = new OpenCalls(
+    answering,
+    {
+      name,
       handle,
       get isResting() {
-        return host.isResting
+        return !host.maySend
       },
       yieldTo: (task: () => void) => void setTimeout(task, 0),
       send: (message: Encoded) => {
-        host.send(message)
+        outbox.push(message)
         queueMicrotask(look)
       },
-      ride: host.ride.bind(host),
+      ride: (message: string) => outbox.ride(message),
       sendStream: (message: Encoded) => {
-        host.sendStream(message)
+        outbox.pushStream(message)
         queueMicrotask(look)
       },
-    }
-    this.#calls = new OpenCalls(answering, calls, { timeoutMs: usualMs, credit: initialCredit }, {})
+    },
+    { timeoutMs: usualMs, credit: initialCredit },
+    {},
+  )
+  return calls
+}
+
+const sizeOf = (calls: OpenCalls): number => calls.openCalls + calls.openStreams
+
+class ServedCalls implements Served {
+  readonly #begin: () => OpenCalls
+  /** Made with the first call. */
+  #calls: OpenCalls | undefined
+
+  constructor(begin: () => OpenCalls) {
+    this.#begin = begin
   }
 
   get size(): number {
-    return this.#calls.openCalls + this.#calls.openStreams
+    return this.#calls ? sizeOf(this.#calls) : 0
   }
 
   read: Served['read'] = (type, message) => {
+    if (type === ACK || !isOfServer(message[1])) return false
+    this.#calls ??= this.#begin()
     this.#calls.at(performance.now())
     readCall(type, message, this.#calls)
+    return true
   }
 
   resumed(): void {
-    this.#calls.renewCredit()
-    this.#calls.wake()
+    this.#calls?.renewCredit()
+    this.#calls?.wake()
   }
 
   wake(): void {
-    this.#calls.wake()
+    this.#calls?.wake()
   }
 
   end(): void {
-    this.#calls.end()
+    this.#calls?.end()
+    this.#calls = undefined
   }
 }
