@@ -99,7 +99,10 @@ describe('connection.close()', () => {
     ])
     await connection.close()
     await ended
-    expect(connection.state).toMatchObject({ status: 'closed', reason: 'closed by this client; connect() tries again' })
+    expect(connection.state).toMatchObject({
+      status: 'closed',
+      reason: 'the connection was closed by this client; connect() tries again',
+    })
     const probe = connectClient()
     await probe.api.echo(1)
     expect(log).toEqual(['begin', 'abort'])

@@ -19,15 +19,15 @@ function bulk(room = Number.POSITIVE_INFINITY) {
     get mayBulk() {
       return host.room-- > 0
     },
-    write: (message: Encoded, isStream: boolean) => void written.push({ message, isStream }),
   }
+  const write = (message: Encoded, isStream: boolean) => void written.push({ message, isStream })
   /** By number and id, parts by their length. */
   const told = () =>
     written.map(({ message }) => {
       const [type, id] = JSON.parse(textOf(message))
       return type === 17 ? (id ? id[1] : 'discard') : [type, id]
     })
-  return { bulk: new Bulk(host), host, written, told }
+  return { bulk: new Bulk(host, write), host, written, told }
 }
 
 const large = (id: number, length = 3 * piece): Encoded =>

@@ -83,8 +83,12 @@ export function closingOf(code: number, reason: string, isLost: boolean): Closin
 export const isRefusal = (code: number): boolean =>
   code >= 4000 || code === closeCode.tryAgainLater || code === closeCode.serviceRestart
 
-/** What calls end with when a refusal is final. */
-export function finalError(code: number, words: string): RpcError {
-  if (code === closeCode.unauthenticated) return notRun('UNAUTHORIZED', words)
-  return notRun(code === closeCode.forbidden ? 'FORBIDDEN' : 'CONNECTION_LOST', words)
+const finalCodes: Readonly<Record<number, string>> = {
+  [closeCode.done]: 'CANCELLED',
+  [closeCode.unauthenticated]: 'UNAUTHORIZED',
+  [closeCode.forbidden]: 'FORBIDDEN',
 }
+
+/** What calls end with when nothing is tried any more. */
+export const finalError = (code: number, words: string): RpcError =>
+  notRun(finalCodes[code] ?? 'CONNECTION_LOST', words)

@@ -19,6 +19,7 @@ import {
   type Welcome,
 } from '../protocol/messages.ts'
 import { type ClientControl, readControl } from '../protocol/read-at-client.ts'
+import { makeDeferred } from './deferred.ts'
 import type { ClientSocket, Platform } from './platform.ts'
 import type { ClientSession, SessionLine } from './session.ts'
 
@@ -58,6 +59,8 @@ export class Line implements ClientControl, SessionLine {
   readonly #host: LineHost
   readonly #platform: Platform
   readonly #socket: ClientSocket
+  /** Its end: nothing of it is heard any more. */
+  readonly over = makeDeferred()
   #isOver = false
   /** Closed by this end: what comes until the other end has answered is for nobody. */
   #isClosing = false
@@ -71,8 +74,8 @@ export class Line implements ClientControl, SessionLine {
   /** Since when something is unanswered: an older probe was none about that. */
   #waitingSince: number | undefined
   #lookedAt = performance.now()
-  #timer: ReturnType<typeof setInterval> | undefined
-  #attemptTimer: ReturnType<typeof setTimeout>
+  /** For the attempt; later for the looks. */
+  #timer: ReturnType<typeof setTimeout>
 
   constructor(host: LineHost, platform: Platform, url: string, session: ClientSession) {
     this.#host = host
@@ -84,7 +87,7 @@ export class Line implements ClientControl, SessionLine {
       drained: () => this.session.line === this && this.session.wake(),
       closed: (code, reason) => this.#end(code, reason, false),
     })
-    this.#attemptTimer = setTimeout(() => this.#lose('no answer to the attempt'), attemptTimeoutMs)
+    this.#timer = setTimeout(() => this.#lose('no answer to the attempt'), attemptTimeoutMs)
   }
 
   get isBehind(): boolean {
@@ -122,8 +125,8 @@ export class Line implements ClientControl, SessionLine {
   leave(code: number = closeCode.leaving, reason = ''): void {
     if (this.#isOver) return
     this.#isOver = true
-    clearInterval(this.#timer)
-    clearTimeout(this.#attemptTimer)
+    this.over.resolve()
+    clearTimeout(this.#timer)
     // On a dead link this takes as long as it takes; nobody waits for it.
     this.#socket.close(code, cutReason(reason))
   }
@@ -133,7 +136,7 @@ export class Line implements ClientControl, SessionLine {
   welcome(welcome: Welcome): void {
     if (this.welcomeMessage) throw refuse(WELCOME, 'sent twice')
     this.welcomeMessage = welcome
-    clearTimeout(this.#attemptTimer)
+    clearTimeout(this.#timer)
     this.#lookedAt = performance.now()
     this.#timer = setInterval(() => this.#look(), lookEveryMs)
     unreference(this.#timer)
@@ -187,9 +190,7 @@ export class Line implements ClientControl, SessionLine {
   }
 
   #lose(reason: string): void {
-    if (this.#isOver) return
-    this.leave()
-    this.#host.closed(this, closeCode.keepAliveTimeout, reason, true)
+    this.#end(closeCode.keepAliveTimeout, reason, true)
   }
 
   #look(): void {

@@ -2,7 +2,7 @@
 //
 //   idle ─▶ connecting ─▶ open ─▶ waiting ─▶ connecting …      closed ◀─ close(), or a refusal that is final
 import * as closeCode from '../protocol/close-code.ts'
-import { notRun, type RpcError } from '../protocol/error.ts'
+import type { RpcError } from '../protocol/error.ts'
 import {
   type AdvertisedLimits,
   type Authenticated,
@@ -16,27 +16,27 @@ import type { Calls } from './calls.ts'
 import { closingOf, finalError, isRefusal } from './closing.ts'
 import type { ClientConnection, ClientStats } from './connection.ts'
 import { ask, Credentials } from './credentials.ts'
-import { type Deferred, makeDeferred } from './deferred.ts'
+import { makeDeferred } from './deferred.ts'
 import { Leaving } from './leaving.ts'
 import { Line, type LineHost } from './line.ts'
 import { type ClientOptions, requireServable, toUrl, usualServeLimits } from './options.ts'
 import type { Platform } from './platform.ts'
 import { randomName } from './random-name.ts'
-import { Renewal, type RenewalHost } from './renewal.ts'
+import { Renewal } from './renewal.ts'
 import { ClientSession, type SessionHost } from './session.ts'
 import { type ConnectionState, type Emitter, Status } from './state.ts'
 
 /** How long the other end may take to answer a close frame, in ms. */
 const closeTimeoutMs = 5_000
 
-export class ManagedConnection implements ClientConnection, LineHost, RenewalHost, SessionHost {
+export class ManagedConnection implements ClientConnection, LineHost, SessionHost {
   readonly #platform: Platform
   readonly #options: ClientOptions
   readonly #timeoutMs: number
   readonly #emitter: Emitter
   readonly #backoff: Backoff
   readonly #calls: Calls
-  readonly #renewal = new Renewal(this)
+  readonly #renewal: Renewal
   readonly #status: Status
   readonly #credentials: Credentials
   readonly #limits: AdvertisedLimits
@@ -54,11 +54,10 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
   #undoWake: (() => void) | undefined
   /** What new calls get while the connection is closed. */
   refusal: RpcError | undefined
-  #opening: Deferred | undefined
+  #opening = makeDeferred()
   #closing: Promise<void> | undefined
   /** 128 random bits: kept for life. */
   readonly #name = randomName()
-  #whenClosed: (() => void) | undefined
   #broken = 0
 
   constructor(platform: Platform, options: ClientOptions, usualMs: number, calls: Calls, emitter: Emitter) {
@@ -70,6 +69,7 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     this.#emitter = emitter
     this.#status = new Status(emitter)
     this.#credentials = new Credentials(options)
+    this.#renewal = new Renewal(this.#credentials, (params) => this.#line?.authenticate(params))
     this.#leaving = new Leaving(calls)
     this.#limits = { ...defaultLimits, ...usualServeLimits, ...options.limits }
     this.#serving = requireServable(options.serve)?.[serves]({ types: calls.types, limits: this.#limits })
@@ -100,7 +100,7 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
   connect(): Promise<void> {
     if (this.state.status === 'open') return Promise.resolve()
     this.refusal = undefined
-    const promise = this.#whenOpen()
+    const { promise } = this.#opening
     if (this.state.status === 'connecting') return promise
     clearTimeout(this.#retry)
     this.#undoWake ??= this.#platform.onWake(
@@ -109,11 +109,6 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     )
     this.#try()
     return promise
-  }
-
-  #whenOpen(): Promise<void> {
-    this.#opening ??= makeDeferred()
-    return this.#opening.promise
   }
 
   authenticate(): Promise<void> {
@@ -136,19 +131,12 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
   async #close(): Promise<void> {
     const line = this.#line
     this.#status.code = undefined
-    const closed = new Promise<void>((resolve) => {
-      this.#whenClosed = resolve
-    })
-    this.#finish(
-      notRun('CANCELLED', 'The connection was closed by this client; connect() opens it again'),
-      'closed by this client',
-    )
+    this.#finish(closeCode.done, 'the connection was closed by this client')
     if (!line) return
     line.close(closeCode.done, '')
-    const timer = setTimeout(() => this.#whenClosed?.(), closeTimeoutMs)
-    await closed
+    const timer = setTimeout(() => line.leave(), closeTimeoutMs)
+    await line.over.promise
     clearTimeout(timer)
-    line.leave()
   }
 
   #wake(): void {
@@ -171,12 +159,11 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     this.#line?.leave()
     if (this.#line?.session === this.#session) this.#session.detach()
     this.#line = undefined
-    this.#whenClosed?.()
     this.#status.change('connecting', this.#backoff.attempt)
     try {
       const [url, params] = await Promise.all([ask(this.#options.url), this.#credentials.ask()])
       if (attempt !== this.#attempt) return
-      if (!this.#credentials.use(params)) return this.#refused(this.#status.words)
+      if (!this.#credentials.use(params)) return this.#finish(closeCode.unauthenticated, this.#status.words)
       this.#line = new Line(this, this.#platform, toUrl(url), this.#session)
     } catch (error) {
       if (attempt === this.#attempt)
@@ -185,18 +172,6 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
   }
 
   // ── Credentials ────────────────────────────────────────────────────────────
-
-  get isRenewable(): boolean {
-    return this.#credentials.isRenewable
-  }
-
-  async sendParams(): Promise<boolean> {
-    const line = this.#line
-    const params = await this.#credentials.ask()
-    if (line !== this.#line) return false
-    line?.authenticate(params)
-    return true
-  }
 
   authenticated(line: Line, answer: Authenticated): void {
     if (line === this.#line) this.#renewal.answered(answer)
@@ -228,8 +203,8 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     this.#status.change('open')
     // A listener may have closed it.
     if (this.state.status !== 'open') return
-    this.#opening?.resolve()
-    this.#opening = undefined
+    this.#opening.resolve()
+    this.#opening = makeDeferred()
     line.session.welcomed(line, welcome)
     if (welcome.session === 'resumed') this.#resumes++
     this.#backoff.opened(line.session.count)
@@ -241,7 +216,6 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     const { session } = line
     if (this.#leaving.closed(line)) return
     this.#line = undefined
-    this.#whenClosed?.()
     if (this.state.status === 'closed') return
     const wasOpen = line.welcomeMessage !== undefined
     if (!wasOpen && !isLost && isRefusal(code)) session.refused(line)
@@ -254,8 +228,8 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
       this.#backoff.attempt = this.#broken = 0
     this.#status.code = code
     this.#broken = kind === 'broken' ? this.#broken + 1 : 0
-    if (kind === 'final' || this.#broken >= 3) return this.#finish(finalError(code, words), words)
-    if (code === closeCode.unauthenticated && !this.#credentials.refuse()) return this.#refused(words)
+    if (kind === 'final' || this.#broken >= 3) return this.#finish(code, words)
+    if (code === closeCode.unauthenticated && !this.#credentials.refuse()) return this.#finish(code, words)
     const delayMs = this.#backoff.next()
     if (kind === 'spread' && wasOpen) this.#later(words, Math.max(delayMs, Math.random() * this.#spreadMs))
     else this.#later(words, delayMs)
@@ -297,23 +271,19 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     void this.close()
   }
 
-  /** Refused credentials, and no others to be had. */
-  #refused(words: string): void {
-    this.#finish(finalError(closeCode.unauthenticated, words), words)
-  }
-
   // ── State ──────────────────────────────────────────────────────────────────
 
   #later(reason: string, delayMs: number): void {
     this.#retry = setTimeout(() => this.#try(), delayMs)
     this.#status.words = reason
     this.#status.change('waiting', this.#backoff.attempt, Date.now() + delayMs)
-    this.#renewal.stop(() => this.#whenOpen())
+    this.#renewal.stop(this.#opening.promise)
   }
 
   /** Ends everything; nothing is tried until `connect()`. */
-  #finish(error: RpcError, reason: string): void {
-    this.#status.words = reason
+  #finish(code: number, words: string): void {
+    const error = finalError(code, words)
+    this.#status.words = words
     this.#attempt++
     clearTimeout(this.#retry)
     this.#undoWake?.()
@@ -322,11 +292,11 @@ export class ManagedConnection implements ClientConnection, LineHost, RenewalHos
     this.#credentials.reset()
     this.#broken = 0
     this.#backoff.attempt = 0
-    const opening = this.#opening
-    this.#opening = undefined
+    const { promise, reject } = this.#opening
+    this.#opening = makeDeferred()
     this.#status.change('closed')
-    opening?.reject(error)
-    this.#renewal.stop(() => Promise.reject(error))
+    reject(error)
+    this.#renewal.stop(promise)
     this.#calls.failAll(error.code, error.message)
     this.#session.discard()
     this.#calls.leave(this.#session)

@@ -2,14 +2,8 @@
 import { maxTimerMs, unreference } from '../protocol/deadlines.ts'
 import { notRun } from '../protocol/error.ts'
 import type { Authenticated } from '../protocol/messages.ts'
+import type { Credentials, Params } from './credentials.ts'
 import { type Deferred, makeDeferred } from './deferred.ts'
-
-export interface RenewalHost {
-  /** True when asking for `params` once more may give others. */
-  readonly isRenewable: boolean
-  /** Asks for `params` and sends them; false when there is no line to send them on. */
-  sendParams(): Promise<boolean>
-}
 
 /** The last fifth of the credentials' life is for renewing them, and a minute is always enough. */
 const leadShare = 0.2
@@ -18,19 +12,22 @@ const maxLeadMs = 60_000
 const againMs = 5_000
 
 export class Renewal {
-  readonly #host: RenewalHost
+  readonly #credentials: Credentials
+  /** Has the server take other params. */
+  readonly #send: (params: Params) => void
   #timer: ReturnType<typeof setTimeout> | undefined
   #pending: Deferred | undefined
   /** Wanted while another was under way. */
   #next: Deferred | undefined
 
-  constructor(host: RenewalHost) {
-    this.#host = host
+  constructor(credentials: Credentials, send: (params: Params) => void) {
+    this.#credentials = credentials
+    this.#send = send
   }
 
   /** The credentials stand, for so long. */
   stand(expiresInMs: number | undefined): void {
-    if (expiresInMs === undefined || !this.#host.isRenewable) return
+    if (expiresInMs === undefined || !this.#credentials.isRenewable) return
     this.#later(expiresInMs - Math.min(maxLeadMs, expiresInMs * leadShare))
   }
 
@@ -49,13 +46,20 @@ export class Renewal {
   #begin(pending: Deferred): Promise<void> {
     this.#pending = pending
     clearTimeout(this.#timer)
-    this.#host.sendParams().catch((error) => {
+    this.#renew(pending)
+    return pending.promise
+  }
+
+  async #renew(pending: Deferred): Promise<void> {
+    try {
+      const params = await this.#credentials.ask()
+      if (this.#pending === pending) this.#send(params)
+    } catch (error) {
       if (this.#pending !== pending) return
       this.#later(againMs)
       const message = `params failed: ${(error as Error)?.message ?? error}`
       this.#settle(({ reject }) => reject(notRun('CANCELLED', message)))
-    })
-    return pending.promise
+    }
   }
 
   answered({ code, message, expiresInMs }: Authenticated): void {
@@ -69,10 +73,10 @@ export class Renewal {
   }
 
   /** The line is gone; whoever waits is answered by what comes next. */
-  stop(next: () => Promise<void>): void {
+  stop(next: Promise<void>): void {
     clearTimeout(this.#timer)
-    this.#pending?.resolve(next())
-    this.#next?.resolve(next())
+    this.#pending?.resolve(next)
+    this.#next?.resolve(next)
     this.#pending = this.#next = undefined
   }
 

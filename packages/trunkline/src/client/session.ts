@@ -194,7 +194,7 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
   wake(): void {
     for (const call of this.written.values()) call.sender?.wake()
     this.#served?.wake()
-    this.#outbox.pump()
+    this.#outbox.bulk.pump()
   }
 
   #replay(line: SessionLine, received: number): void {
@@ -265,7 +265,7 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
     this.written.delete(call.id)
     call.place = undefined
     // Taken back, it was never asked; else never before what it cancels.
-    const isKnown = tell && !(call.opened && this.#outbox.withdraw(call.opened))
+    const isKnown = tell && !(call.opened && this.#outbox.bulk.withdraw(call.opened))
     if (isKnown && this.#line) this.#outbox.pushAfter(encodeCancel(call.id))
     else if (isKnown) this.#settled.add(call.id)
     this.#forgetStream(call)
@@ -286,7 +286,7 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
   /** The server has told its counts. @throws FrameRefusal when they don't agree with this end's */
   acknowledged(received: number, sent: number): void {
     this.sequence.check(received, sent)
-    this.#outbox.pump()
+    this.#outbox.bulk.pump()
   }
 
   /** Takes a frame of calls. @throws FrameRefusal when it breaks the protocol */

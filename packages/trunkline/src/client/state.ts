@@ -66,26 +66,28 @@ export class Status {
   }
 }
 
-type Listener<Payload> = (payload: Payload) => void
+interface Listening {
+  readonly name: string
+  readonly listener: (payload: never) => void
+}
 
 export class Emitter {
-  readonly #listeners = new Map<string, Set<Listener<never>>>()
+  readonly #listening = new Set<Listening>()
   /** Events that go round; the first is under way. */
   readonly #queue: (() => void)[] = []
 
-  on<Name extends keyof ConnectionEvents>(name: Name, listener: Listener<ConnectionEvents[Name]>): () => void {
-    const listeners = this.#listeners.get(name) ?? new Set()
-    this.#listeners.set(name, listeners)
-    // A wrapper, so that the same function twice is two listeners with two undos.
-    const entry: Listener<never> = (payload) => listener(payload)
-    listeners.add(entry)
-    return () => listeners.delete(entry)
+  on<Name extends keyof ConnectionEvents>(name: Name, listener: (payload: ConnectionEvents[Name]) => void): () => void {
+    // The same function twice is two listeners with two undos.
+    const entry = { name, listener }
+    this.#listening.add(entry)
+    return () => this.#listening.delete(entry)
   }
 
   /** Announces; what a listener causes meanwhile is announced after it, to everybody in the same order. */
   emit<Name extends keyof ConnectionEvents>(name: Name, payload: ConnectionEvents[Name]): void {
     this.#queue.push(() => {
-      for (const listener of [...(this.#listeners.get(name) ?? [])]) callBack(() => listener(payload as never))
+      for (const entry of [...this.#listening])
+        if (entry.name === name) callBack(() => entry.listener(payload as never))
     })
     if (this.#queue.length > 1) return
     for (let round = this.#queue[0]; round; round = this.#queue[0]) {

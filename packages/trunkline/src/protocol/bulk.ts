@@ -13,26 +13,32 @@ const pieceBytes = 64 * 1024
 export interface BulkHost {
   /** The socket is not behind, and not too much is unacknowledged. */
   readonly mayBulk: boolean
-  /** Writes a message in the order of streams, or before them. */
-  write(message: Encoded, isStream: boolean): void
 }
+
+/** Writes a message in the order of streams, or before them. */
+type Write = (message: Encoded, isStream: boolean) => void
 
 interface Waiting {
   readonly message: Encoded
   readonly isStream: boolean
 }
 
+const isLarge = (message: Encoded): message is PackedMessage =>
+  typeof message !== 'string' && message.bytes.length > pieceBytes
+
 /** The sending side. */
 export class Bulk {
   readonly #host: BulkHost
+  readonly #write: Write
   #waiting: Waiting[] = []
   /** Of what waits, in UTF-16 units and bytes. */
   length = 0
   /** Bytes of the first that are sent. */
   #sent = 0
 
-  constructor(host: BulkHost) {
+  constructor(host: BulkHost, write: Write) {
     this.#host = host
+    this.#write = write
   }
 
   /** Of what waits behind the first, whose turn it is. */
@@ -42,8 +48,7 @@ export class Bulk {
 
   /** Takes a message that is large, or that may not overtake one that is; false when it may go at once. */
   take(message: Encoded, isStream: boolean): boolean {
-    const isLarge = typeof message !== 'string' && message.bytes.length > pieceBytes
-    if (!isLarge && !(isStream && this.#waiting.length > 0)) return false
+    if (!isLarge(message) && !(isStream && this.#waiting.length > 0)) return false
     this.#waiting.push({ message, isStream })
     this.length += message.length
     this.pump()
@@ -54,10 +59,10 @@ export class Bulk {
   pump(): void {
     for (let first = this.#waiting[0]; first; first = this.#waiting[0]) {
       const { message, isStream } = first
-      if (typeof message !== 'string' && message.bytes.length > pieceBytes) {
+      if (isLarge(message)) {
         if (!this.#host.mayBulk) return
         if (!this.#sendPiece(message)) continue
-      } else this.#host.write(message, isStream)
+      } else this.#write(message, isStream)
       this.#waiting.shift()
       this.length -= message.length
     }
@@ -67,8 +72,10 @@ export class Bulk {
   withdraw(message: Encoded): boolean {
     const index = this.#waiting.findIndex((waiting) => waiting.message === message)
     if (index < 0) return false
-    if (index === 0 && this.#sent > 0) this.#host.write(discardParts, true)
-    if (index === 0) this.#sent = 0
+    if (index === 0 && this.#sent > 0) {
+      this.#write(discardParts, true)
+      this.#sent = 0
+    }
     this.#waiting.splice(index, 1)
     this.length -= message.length
     this.pump()
@@ -83,12 +90,12 @@ export class Bulk {
   /** True when that was the last, and the message went behind it. */
   #sendPiece({ text, bytes }: PackedMessage): boolean {
     const piece = bytes.subarray(this.#sent, this.#sent + pieceBytes)
-    this.#host.write(pack(encodePart(piece.length), piece), true)
+    this.#write(pack(encodePart(piece.length), piece), true)
     this.#sent += piece.length
     if (this.#sent < bytes.length) return false
     this.#sent = 0
     // Its parts begin at 0 of what was collected.
-    this.#host.write(`${text.slice(0, -1)},0,1]`, true)
+    this.#write(`${text.slice(0, -1)},0,1]`, true)
     return true
   }
 }

@@ -1,6 +1,6 @@
 // Frame batching: gathers what one end says in a turn and writes it as one frame. Does not know the socket or the messages.
 import { joinPacked } from './binary-frame.ts'
-import { Bulk } from './bulk.ts'
+import { Bulk, type BulkHost } from './bulk.ts'
 import type { Encoded, FrameData } from './encoded.ts'
 
 /** Batches are cut here, so that one frame neither waits for the rest nor meets the receiver's limit. */
@@ -18,9 +18,7 @@ export function joinBatch(messages: readonly Encoded[]): FrameData {
   return messages.length === 1 ? (messages[0] as string) : `[${messages.join(',')}]`
 }
 
-export interface OutboxHost {
-  /** The socket is not behind, and not too much is unacknowledged: large parts may go on. */
-  readonly mayBulk: boolean
+export interface OutboxHost extends BulkHost {
   /** Runs `outbox.flush()` once what the current turn has to say is said. */
   schedule(outbox: Outbox): void
   /** Writes a frame; `counted` says whether it belongs to the session's sequence. */
@@ -32,26 +30,22 @@ export interface OutboxHost {
 }
 
 export class Outbox {
+  /** What is large and waits for room. */
+  readonly bulk: Bulk
   readonly #host: OutboxHost
   #calls: Encoded[] = []
   #streams: Encoded[] = []
   #size = 0
   #counted = false
   #scheduled = false
-  readonly #bulk: Bulk
   /** Something large is in the batch: in the order of streams. */
   #hasLarge = false
 
   constructor(host: OutboxHost) {
     this.#host = host
-    this.#bulk = new Bulk({
-      get mayBulk() {
-        return host.mayBulk
-      },
-      write: (message, isStream) => {
-        this.#hasLarge = true
-        this.#add(message, isStream)
-      },
+    this.bulk = new Bulk(host, (message, isStream) => {
+      this.#hasLarge = true
+      this.#add(message, isStream)
     })
   }
 
@@ -62,38 +56,18 @@ export class Outbox {
 
   /** Adds a message that goes before those of streams. */
   push(message: Encoded): void {
-    if (typeof message === 'string' || !this.#bulk.take(message, false)) this.#add(message, false)
+    if (typeof message === 'string' || !this.bulk.take(message, false)) this.#add(message, false)
   }
 
   /** Adds a message of a stream: those keep their order among each other. */
   pushStream(message: Encoded): void {
-    if (!this.#bulk.take(message, true)) this.#add(message, true)
-  }
-
-  /** Of what is large and waits for room. */
-  get waitingLength(): number {
-    return this.#bulk.length
-  }
-
-  /** The same, without the one that is on its way. */
-  get waitingBehind(): number {
-    return this.#bulk.lengthBehind
+    if (!this.bulk.take(message, true)) this.#add(message, true)
   }
 
   /** Adds a message about a call: never before its `open`, which may be large and on its way. */
   pushAfter(message: string): void {
-    if (this.#hasLarge || this.#bulk.length > 0) this.pushStream(message)
+    if (this.#hasLarge || this.bulk.length > 0) this.pushStream(message)
     else this.push(message)
-  }
-
-  /** Takes back a message that is large and not sent whole; false when there is nothing to take back. */
-  withdraw(message: Encoded): boolean {
-    return this.#bulk.withdraw(message)
-  }
-
-  /** There is room, perhaps: what is large goes on. */
-  pump(): void {
-    this.#bulk.pump()
   }
 
   #add(message: Encoded, isStream: boolean): void {
@@ -130,7 +104,7 @@ export class Outbox {
 
   /** Forgets what was not written. */
   clear(): void {
-    this.#bulk.clear()
+    this.bulk.clear()
     this.#empty()
   }
 

@@ -116,12 +116,12 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Cl
 
   /** What is held for a client that may come back: copies, what is large and waits, and what came of a large message. */
   get keptLength(): number {
-    return this.sequence.length + this.#outbox.waitingLength + this.#collected.length
+    return this.sequence.length + this.#outbox.bulk.length + this.#collected.length
   }
 
   /** The socket is behind, or large messages wait for their turn: more would only wait with them. */
   get isResting(): boolean {
-    return (this.#line?.isResting ?? true) || this.#outbox.waitingBehind >= restAtLength
+    return (this.#line?.isResting ?? true) || this.#outbox.bulk.lengthBehind >= restAtLength
   }
 
   // ── Sockets ────────────────────────────────────────────────────────────────
@@ -170,7 +170,7 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Cl
     // What was said before and is not encoded yet belongs to the copies.
     this.#outbox.flush()
     this.#line = undefined
-    if (this.sequence.length + this.#outbox.waitingBehind > this.#maxLength) return this.end()
+    if (this.sequence.length + this.#outbox.bulk.lengthBehind > this.#maxLength) return this.end()
     this.detachedAt = performance.now()
     this.#core.detached(this)
   }
@@ -251,13 +251,13 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Cl
 
   /** Large answers wait here and not in the socket: for who reads slowly it is the same. The one on its way holds up nobody. */
   #watchWaiting(): void {
-    const { waitingBehind } = this.#outbox
+    const waitingBehind = this.#outbox.bulk.lengthBehind
     if (waitingBehind > this.#maxLength) return this.#tooMuchWaits()
     this.#backlog.block(waitingBehind >= this.#core.settings.limits.bufferedBytes / 2)
     if (!this.#backlog.isStopped) return
     // Held first and blocked now: nothing else would have it go on.
-    this.#outbox.pump()
-    this.#backlog.block(this.#outbox.waitingBehind >= this.#core.settings.limits.bufferedBytes / 2)
+    this.#outbox.bulk.pump()
+    this.#backlog.block(this.#outbox.bulk.lengthBehind >= this.#core.settings.limits.bufferedBytes / 2)
   }
 
   #tooMuchWaits(): void {
@@ -282,7 +282,7 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Cl
   }
 
   withdraw(message: Encoded): boolean {
-    const isTaken = this.#outbox.withdraw(message)
+    const isTaken = this.#outbox.bulk.withdraw(message)
     if (!isTaken) return false
     this.#watchWaiting()
     if (!this.isResting) this.#wakeSources()
@@ -304,9 +304,9 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Cl
   }
 
   #pump(): void {
-    if (this.#outbox.waitingLength === 0) return
+    if (this.#outbox.bulk.length === 0) return
     const wasResting = this.isResting
-    this.#outbox.pump()
+    this.#outbox.bulk.pump()
     this.#watchWaiting()
     if (wasResting && !this.isResting) this.#wakeSources()
   }
