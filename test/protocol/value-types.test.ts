@@ -209,6 +209,6 @@ describe('the list of types', () => {
   })
 
   it('refuses two of one name', () => {
-    expect(() => requireTypes([good, { ...good }])).toThrow('types[1]: there are two types named "a"')
+    expect(() => requireTypes([good, { ...good }])).toThrow('types[1]: expected a name of its own, got a')
   })
 })

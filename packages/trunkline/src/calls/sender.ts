@@ -4,6 +4,7 @@
 import { encodeValue } from '../protocol/encode-value.ts'
 import type { Encoded } from '../protocol/encoded.ts'
 import { isRpcError, notRun, RpcError } from '../protocol/error.ts'
+import { expect } from '../protocol/expect.ts'
 import { encodeEnd, encodeItem, initialCredit, sizeOf } from '../protocol/messages.ts'
 import { exceedsBytes } from '../protocol/size.ts'
 import type { Payload, ValueTypes } from '../protocol/values.ts'
@@ -59,8 +60,7 @@ export class Sender {
     if (source === undefined) return
     const { [Symbol.asyncIterator]: async, [Symbol.iterator]: sync } = source as AsyncIterable<unknown> &
       Iterable<unknown>
-    if (typeof (async ?? sync) !== 'function')
-      throw new TypeError(`send: expected an iterable of what "${host.path}" pushes`)
+    expect(typeof (async ?? sync) === 'function', 'send', 'an iterable', source)
     this.#source = async ? async.call(source) : sync.call(source)
     // An array gives a new iterator each time; a generator gives itself.
     this.#isRepeatable = (this.#source as unknown) !== source

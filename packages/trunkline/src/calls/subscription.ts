@@ -44,9 +44,7 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
   /** It was accepted before, on another connection. */
   isContinued = false
   readonly #host: SubscriptionHost
-  /** Read from `#head` on; what was read is let go at once. */
-  #buffer: (Received | undefined)[] = []
-  #head = 0
+  #buffer: Received[] = []
   #waiters: Waiter[] = []
   #takenId: string | undefined
   /** Of what waits to be read. */
@@ -67,7 +65,7 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
 
   /** Items that wait to be read. */
   get size(): number {
-    return this.#buffer.length - this.#head
+    return this.#buffer.length
   }
 
   // ── From the wire ──────────────────────────────────────────────────────────
@@ -106,7 +104,6 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
   /** Ends it at once, whatever was received. */
   abort(failure: unknown): void {
     this.#buffer = []
-    this.#head = 0
     this.#isOver = true
     this.#failure = failure
     this.#settle()
@@ -134,7 +131,7 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
   /** First credit of the stream when it is opened again: counts begin anew, and what still waits here is charged to it. */
   reopen(): CreditPair {
     let bytes = 0
-    for (let index = this.#head; index < this.#buffer.length; index++) bytes += this.#buffer[index]?.bytes ?? 0
+    for (const received of this.#buffer) bytes += received.bytes
     this.#isPaused = false
     return this.#window.restart(this.size, bytes)
   }
@@ -169,12 +166,7 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
   }
 
   #read(waiter: Waiter): void {
-    const received = this.#buffer[this.#head] as Received
-    this.#buffer[this.#head++] = undefined
-    if (this.#head === this.#buffer.length) {
-      this.#buffer = []
-      this.#head = 0
-    }
+    const received = this.#buffer.shift() as Received
     this.#held -= received.share
     if (!received.gap) return this.#take(received.value, received.id, received.bytes, waiter)
     this.#waiters.unshift(waiter)

@@ -5,12 +5,13 @@ import { type Pending, toPending } from '../calls/pending.ts'
 import { createProxy } from '../calls/proxy.ts'
 import type { RouterClient, SubscribeOptions } from '../contract/client-types.ts'
 import { maxTimerMs } from '../protocol/deadlines.ts'
+import { expect } from '../protocol/expect.ts'
 import { requireTypes } from '../protocol/value-types.ts'
 import { Calls } from './calls.ts'
 import type { ClientConnection } from './connection.ts'
 import { ManagedConnection } from './managed-connection.ts'
 import { runMiddleware } from './middleware.ts'
-import { badUrl, type ClientOptions, toUrl } from './options.ts'
+import { type ClientOptions, toUrl } from './options.ts'
 import type { Platform } from './platform.ts'
 import { Emitter } from './state.ts'
 
@@ -23,7 +24,8 @@ const noOptions: SubscribeOptions = Object.freeze({})
 
 /** A client on a given platform; the doors choose it. */
 export function createClientOn<Router>(platform: Platform, options: ClientOptions): Client<Router> {
-  checkUrl(options)
+  // A function is asked when there is an attempt.
+  if (typeof options.url !== 'function') toUrl(options.url)
   const usualMs = requireTimeout(options.timeoutMs ?? 30_000)
   const emitter = new Emitter()
   const calls = new Calls(usualMs, emitter, requireTypes(options.types))
@@ -39,19 +41,12 @@ export function createClientOn<Router>(platform: Platform, options: ClientOption
   return { api: createProxy(invoke as never) as RouterClient<Router>, connection }
 }
 
-function checkUrl({ url }: ClientOptions): void {
-  if (typeof url === 'string' || url instanceof URL) toUrl(url)
-  else if (typeof url !== 'function') throw badUrl(url)
-}
-
 /** Gives what makes calls, and sees to it that there is a connection. */
 function makeStart(calls: Calls, connection: ManagedConnection, usualMs: number) {
   return (path: string, input: unknown, options: KeptOptions): ClientCall => {
     const now = performance.now()
     const timeoutMs = options.timeoutMs === undefined ? usualMs : requireTimeout(options.timeoutMs)
-    requireShort('idempotencyKey', options.idempotencyKey, 128)
-    requireShort('lastEventId', options.lastEventId, 512)
-    requireCredit(options.credit)
+    checkOptions(options)
     const call = new ClientCall(calls, connection, path, options, now + timeoutMs)
     const { refusal, state } = connection
     if (options.signal?.aborted) call.cancel()
@@ -64,17 +59,14 @@ function makeStart(calls: Calls, connection: ManagedConnection, usualMs: number)
   }
 }
 
-function requireShort(name: string, value: string | undefined, most: number): void {
-  if (value !== undefined && value.length > most)
-    throw new TypeError(`${name} may have ${most} characters, this one has ${value.length}`)
-}
-
-function requireCredit(credit: number | undefined): void {
-  if (credit !== undefined && !(Number.isInteger(credit) && credit > 0))
-    throw new TypeError(`credit: expected a positive integer, got ${credit}`)
+/** As PROTOCOL.md section 4 has them. */
+function checkOptions({ idempotencyKey = '', lastEventId = '', credit = 1 }: KeptOptions): void {
+  expect(idempotencyKey.length <= 128, 'idempotencyKey.length', 'at most 128', idempotencyKey.length)
+  expect(lastEventId.length <= 512, 'lastEventId.length', 'at most 512', lastEventId.length)
+  expect(Number.isInteger(credit) && credit > 0, 'credit', 'a positive integer', credit)
 }
 
 function requireTimeout(timeoutMs: number): number {
-  if (timeoutMs > 0) return Math.min(timeoutMs, maxTimerMs)
-  throw new TypeError(`timeoutMs: expected milliseconds above 0, got ${timeoutMs}`)
+  expect(timeoutMs > 0, 'timeoutMs', 'milliseconds above 0', timeoutMs)
+  return Math.min(timeoutMs, maxTimerMs)
 }

@@ -1,4 +1,5 @@
 // What a client can be told, with defaults and their reasons. Knows nothing else.
+import { expect } from '../protocol/expect.ts'
 import { type Servable, serves } from '../protocol/serving.ts'
 import type { ValueType } from '../protocol/values.ts'
 import type { ReconnectOptions } from './backoff.ts'
@@ -68,8 +69,9 @@ export const usualServeLimits = { calls: 64, streams: 64 }
 
 /** @throws TypeError for what is no app */
 export function requireServable(app: Servable | undefined): Servable | undefined {
-  if (app === undefined || typeof app?.[serves] === 'function') return app
-  throw new TypeError('serve: expected an app, as implement(router).handlers({ … }) gives it')
+  const isApp = app === undefined || typeof app?.[serves] === 'function'
+  expect(isApp, 'serve', 'what implement(router).handlers() gives', app)
+  return app
 }
 
 /** How much may wait while there is no connection: more is a sign that waiting does not help. */
@@ -82,20 +84,18 @@ export const maxFirstFlight = 16 * 1024
 export const provide = async <Value>(provided: Provided<Value>): Promise<Value> =>
   typeof provided === 'function' ? (provided as () => MaybePromise<Value>)() : provided
 
-export const badUrl = (given: unknown): TypeError =>
-  new TypeError(`url: expected an address like wss://example.com/rpc, got "${given}"`)
-
 /** Makes a WebSocket's address of what the user gave. */
 export function toUrl(given: string | URL): string {
   const base = (globalThis as { location?: { href: string } }).location?.href
-  let url: URL
+  let url: URL | undefined
   try {
     url = new URL(given, base)
+    url.protocol = url.protocol.replace('http', 'ws')
+    url.hash = ''
   } catch {
-    throw badUrl(given)
+    // Said below.
   }
-  url.protocol = url.protocol.replace('http', 'ws')
-  if (url.protocol !== 'ws:' && url.protocol !== 'wss:') throw badUrl(given)
-  url.hash = ''
-  return url.href
+  const isAddress = (typeof given === 'string' || given instanceof URL) && /^wss?:$/.test(url?.protocol ?? '')
+  expect(isAddress, 'url', 'an address like wss://example.com/rpc', given)
+  return (url as URL).href
 }

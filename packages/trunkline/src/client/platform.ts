@@ -1,6 +1,8 @@
 // What the client needs of its surroundings: a socket, a way to run after this turn, and word of waking up.
 // Here on the web's standards; `adapters/node-client.ts` has it on `ws`.
 
+import { expect } from '../protocol/expect.ts'
+
 export interface SocketHandlers {
   open(): void
   /** A text frame, or a binary one. */
@@ -33,7 +35,9 @@ export type WebSocketConstructor = new (url: string, protocol: string) => WebSoc
 export function webPlatform(given: WebSocketConstructor | undefined): Platform {
   return {
     connect(url, protocol, handlers) {
-      const socket = new (given ?? findWebSocket())(url, protocol)
+      const Constructor = given ?? globalThis.WebSocket
+      expect(!!Constructor, 'WebSocket', 'one here or in the options of createClient', Constructor)
+      const socket = new Constructor(url, protocol)
       socket.onopen = () => handlers.open()
       socket.binaryType = 'arraybuffer'
       socket.onmessage = ({ data }) => handlers.frame(typeof data === 'string' ? data : new Uint8Array(data))
@@ -71,11 +75,6 @@ export function webPlatform(given: WebSocketConstructor | undefined): Platform {
 }
 
 const lookEveryMs = 4
-
-function findWebSocket(): WebSocketConstructor {
-  if (typeof WebSocket === 'function') return WebSocket
-  throw new TypeError('There is no global WebSocket here; pass one as createClient({ WebSocket })')
-}
 
 function listenForWake(wake: () => void, sleep: () => void): () => void {
   const { document } = globalThis

@@ -25,10 +25,8 @@ export interface ConnectionEvents {
 }
 
 /** Behind what has happened: what the client does about it. */
-const comesNext: Readonly<Record<ConnectionState['status'], string>> = {
-  idle: '',
+const comesNext: Readonly<Partial<Record<ConnectionState['status'], string>>> = {
   connecting: '; trying again now',
-  open: '',
   waiting: '; trying again soon',
   closed: '; connect() tries again',
 }
@@ -61,7 +59,7 @@ export class Status {
   }
 
   #snapshot(status: ConnectionState['status'], attempt: number, nextAttemptAt: number | undefined): ConnectionState {
-    const reason = this.words ? this.words + comesNext[status] : undefined
+    const reason = this.words ? this.words + (comesNext[status] ?? '') : undefined
     return Object.freeze({ status, attempt, nextAttemptAt, reason, code: this.code })
   }
 }

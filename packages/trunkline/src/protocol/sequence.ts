@@ -17,9 +17,8 @@ export class Sequence {
   keeps = true
   /** Length of the copies kept, in UTF-16 units and bytes. */
   length = 0
-  /** Copies of the frames behind `#acknowledged`, from `#head` on. */
+  /** Copies of the frames behind `#acknowledged`. */
   #copies: FrameData[] = []
-  #head = 0
   #acknowledged = 0
   #told = 0
   #untoldLength = 0
@@ -84,30 +83,19 @@ export class Sequence {
   /** The other end has so many: their copies are dropped. */
   acknowledge(received: number): void {
     if (received <= this.#acknowledged) return
-    if (this.keeps) {
-      for (let count = received - this.#acknowledged; count > 0; count--) {
-        this.length -= this.#copies[this.#head]?.length ?? 0
-        this.#copies[this.#head++] = ''
-      }
-      // Moved together when half of it is empty: each copy is moved once on average.
-      if (this.#head * 2 >= this.#copies.length) {
-        this.#copies = this.#copies.slice(this.#head)
-        this.#head = 0
-      }
-    }
+    for (const copy of this.#copies.splice(0, received - this.#acknowledged)) this.length -= copy.length
     this.#acknowledged = received
   }
 
   /** The frames the other end may lack, oldest first. */
   get copies(): readonly FrameData[] {
-    return this.#head === 0 ? this.#copies : this.#copies.slice(this.#head)
+    return this.#copies
   }
 
   /** Drops the copies, and keeps none from now on: this session can't be resumed any more. */
   forget(): void {
     this.keeps = false
     this.#copies = []
-    this.#head = 0
     this.length = 0
   }
 
