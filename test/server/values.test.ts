@@ -211,8 +211,10 @@ describe('a Blob that is still read', () => {
   it('that cannot be read leaves nothing behind when its call has ended before', async () => {
     const { api } = client()
     const { blob, release } = slowBlob()
-    const failure = await failureOf(api.ask(blob, { signal: AbortSignal.abort() }))
-    expect(failure).toMatchObject({ code: 'CANCELLED' })
+    const controller = new AbortController()
+    const failure = failureOf(api.ask(blob, { signal: controller.signal }))
+    controller.abort()
+    expect(await failure).toMatchObject({ code: 'CANCELLED' })
     // An unhandled rejection would end this process.
     release(new Error('gone'))
     expect(await api.ask(1)).toBe(1)
