@@ -143,12 +143,15 @@ const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1)
 
 function closeRows(program) {
   const kinds = closingKinds(program)
-  return findVariable(program, 'client/closing.ts', 'meanings').properties.map((property) => {
-    const { text, tags } = docOf(property)
-    const [kind, words] = property.initializer.elements.map((element) => element.text)
-    if (!text || !kinds.has(kind)) missing.push(`${property.name.getText()}: ${where(property)}`)
-    return [property.name.getText(), words, text, tags.client ?? capital(kinds.get(kind) ?? '')]
-  })
+  const rows = findVariable(program, 'client/closing.ts', 'meanings').properties.flatMap((group) =>
+    group.initializer.properties.map((property) => {
+      const { text, tags } = docOf(property)
+      const does = kinds.get(nameOf(group))
+      if (!text || !does) missing.push(`${property.name.getText()}: ${where(property)}`)
+      return [property.name.getText(), property.initializer.text, text, tags.client ?? capital(does ?? '')]
+    }),
+  )
+  return rows.sort(([one], [other]) => one - other)
 }
 
 // ── Markdown ─────────────────────────────────────────────────────────────────

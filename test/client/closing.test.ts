@@ -49,33 +49,33 @@ const spread = { waitMs: 30_000, isFinal: false } as const
 const final = (code: string) => ({ waitMs: undefined, isFinal: true, code }) as const
 
 const table: [code: number, words: string, then: typeof again | typeof spread | ReturnType<typeof final>][] = [
-  [1000, 'the server closed the connection', again],
+  [1000, 'the server closed', again],
   [1001, 'the server went away', again],
-  [1002, 'the WebSocket protocol was broken', again],
-  [1003, 'the server does not take such a frame', again],
+  [1002, 'a broken WebSocket frame', again],
+  [1003, 'a frame was refused', again],
   [1005, 'the connection was lost', again],
   [1006, 'the connection was lost', again],
   [1007, 'a frame was not UTF-8', again],
-  [1008, 'the server refused a frame', again],
+  [1008, 'a frame was refused', again],
   [1009, 'a message was too large', again],
-  [1011, 'the server had an internal error', again],
+  [1011, 'the server failed', again],
   [1012, 'the server restarts', spread],
-  [1013, 'the server asks to try again later', spread],
+  [1013, 'the server is not ready', spread],
   [3000, 'the connection was lost', again],
   [4000, 'a message broke the protocol', again],
-  [4001, 'the server does not know who this is', again],
-  [4003, 'the server refused access', final('FORBIDDEN')],
-  [4006, 'the server speaks another version of the protocol', final('CONNECTION_LOST')],
+  [4001, 'not authenticated', again],
+  [4003, 'access was refused', final('FORBIDDEN')],
+  [4006, 'another version of the protocol', final('CONNECTION_LOST')],
   [4011, 'a newer connection took over', final('CONNECTION_LOST')],
   [4050, 'the server closed for good (4050)', final('CONNECTION_LOST')],
   [4099, 'the server closed for good (4099)', final('CONNECTION_LOST')],
   [4100, 'the connection was lost', again],
   [4101, 'the credentials have expired', again],
-  [4102, 'the other end fell silent', again],
-  [4103, 'too many calls in too short a time', again],
+  [4102, 'no sign of life', again],
+  [4103, 'too many calls at once', again],
   [4104, 'too many connections', again],
-  [4108, 'the server got no hello in time', again],
-  [4110, 'a frame was lost on the way', again],
+  [4108, 'no hello in time', again],
+  [4110, 'a frame was lost', again],
   [4201, 'the server is about to go', spread],
   [4202, 'this end reads too slowly', again],
   [4999, 'the connection was lost', again],
@@ -216,7 +216,7 @@ describe('the meaning of a code', () => {
   })
 
   it('says which end found it', () => {
-    expect(closingOf(4110, 'counts differ', true).words).toBe('a frame was lost on the way (this end): counts differ')
+    expect(closingOf(4110, 'counts differ', true).words).toBe('a frame was lost (this end): counts differ')
   })
 
   it.each([

@@ -4,6 +4,7 @@ import type { ClientCall, KeptOptions } from '../calls/call.ts'
 import { type Hand, type Pending, toPending } from '../calls/pending.ts'
 import type { SubscribeOptions } from '../contract/client-types.ts'
 import { notRun } from '../protocol/error.ts'
+import { makeDeferred } from './deferred.ts'
 import type { ClientMiddleware } from './options.ts'
 
 type Meta = Readonly<Record<string, unknown>>
@@ -18,10 +19,10 @@ export function runMiddleware(
   options: SubscribeOptions,
   start: (options: KeptOptions) => ClientCall,
 ): Pending {
+  /** The last one is the one that counts. */
   const calls: ClientCall[] = []
   let isCancelled = false
-  // A refused subscription keeps its error for whoever iterates it, through every layer.
-  const onStreamRefused = (): void => void outcome.catch(() => {})
+  const first = makeDeferred()
   const run = async (index: number, meta: Meta): Promise<unknown> => {
     const middleware = stack[index]
     if (middleware) {
@@ -31,31 +32,28 @@ export function runMiddleware(
     const before = calls.at(-1)
     // What it has pushed can't be had again: it stays at the outcome it had, and is never made anew with a part of it.
     if (before?.sender?.isSpent) return before.promise
-    const call = start({ ...options, meta, onStreamRefused })
+    // A refused subscription keeps its error for whoever iterates it, through every layer.
+    const call = start({ ...options, meta, onStreamRefused: () => void outcome.catch(none) })
     calls.push(call)
-    begun(call)
+    first.resolve()
     if (isCancelled) call.cancel()
     return call.promise
   }
-  let begun = (_call: ClientCall): void => {}
-  const first = new Promise<ClientCall>((resolve) => {
-    begun = resolve
-  })
-  const outcome: Promise<unknown> = run(0, options.meta ?? {})
+  const outcome = run(0, options.meta ?? {})
   // A middleware that makes no call has the last word: then nothing is pushed.
-  const made = Promise.race([first, outcome.then(none)])
+  const made = Promise.race([first.promise, outcome]).then(() => calls.at(-1)?.hand)
   made.catch(none)
   const hand: Hand = {
     send: (value) => {
-      const sent = made.then((call) => {
-        if (!call) throw notRun('CANCELLED', `"${path}" takes no more items: it is over`)
-        return (calls.at(-1) ?? call).hand.send(value)
+      const sent = made.then((to) => {
+        if (!to) throw notRun('CANCELLED', `"${path}" takes no more items: it is over`)
+        return to.send(value)
       })
       // As with a call without middleware: whoever does not wait hears of it from the call.
       sent.catch(none)
       return sent
     },
-    end: () => void made.then(() => calls.at(-1)?.hand.end(), none),
+    end: () => void made.then((to) => to?.end(), none),
   }
   const cancel = (): void => {
     isCancelled = true

@@ -38,9 +38,9 @@ export function parseFrame(text: string): Frame {
   try {
     frame = JSON.parse(text)
   } catch {
-    throw new FrameRefusal(4000, 'not JSON')
+    // Said below.
   }
-  if (!Array.isArray(frame) || frame.length === 0) throw new FrameRefusal(4000, 'a frame is a non-empty array')
+  if (!Array.isArray(frame) || frame.length === 0) throw new FrameRefusal(4000, 'a frame is a non-empty JSON array')
   const messages = Array.isArray(frame[0]) ? frame : [frame]
   const control = isControl(messages[0][0])
   let counted = false
@@ -88,14 +88,12 @@ const names =
 
 /** A refusal of a message by its number: `open: the path is not a string`. */
 export function refuse(type: number, what: string): FrameRefusal {
-  return new FrameRefusal(4000, `${names[type]}: ${what}`)
+  return new FrameRefusal(4000, `${names[type] ?? `message ${type}`}: ${what}`)
 }
 
 /** A refusal of a message that this end may not be sent, or that has no such number. */
 export function refuseType(type: unknown): FrameRefusal {
-  if (typeof type !== 'number') return new FrameRefusal(4000, 'a message begins with its number')
-  const name = names[type]
-  return new FrameRefusal(4000, name ? `${name}: may not be sent to this end` : `unknown message type ${type}`)
+  return refuse(typeof type === 'number' ? type : Number.NaN, 'may not be sent to this end')
 }
 
 /** The counts of both ends don't agree: a frame was lost or invented on the way. */
