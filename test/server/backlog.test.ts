@@ -282,6 +282,20 @@ describe('a connection with 1 024 calls of a millisecond each', () => {
     expect(hog.sent).toHaveLength(2)
   })
 
+  it('reads on when it is closed behind a large call, so that the answer to the close is found', () => {
+    const echo = query({ input: z.string(), output: z.string() })
+    const app = implement(router({ echo })).handlers({ echo: ({ input }) => input })
+    const { server, connect } = acceptOn(app as never, { yieldTo: (task: () => void) => void turns.push(task) })
+    const hog = connect()
+    hog.say(hello())
+    hog.say([2, 1, 'echo', 'x'.repeat(250_000)])
+    server.disconnect({ where: () => true })
+    expect(hog.closed).toHaveLength(1)
+    expect(hog.reading).toEqual(['paused', 'resumed'])
+    finish()
+    expect(hog.reading).toEqual(['paused', 'resumed'])
+  })
+
   it('answers a ping while they wait, and the counts are right', async () => {
     const { hog } = start()
     const frames = calls.map((index) => JSON.stringify(burn(index)))

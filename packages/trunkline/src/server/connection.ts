@@ -213,6 +213,8 @@ export class ServerConnection implements ServerControl, SocketEvents, SessionLin
     if (this.#isClosed) return
     this.#end(code)
     this.#socket.close(code, cutReason(reason))
+    // The other end's answer comes behind whatever it has said.
+    if (this.#isHeld || this.#isBehind) this.#socket.resume()
   }
 
   /** Drops the connection without waiting for the other end. */
