@@ -127,7 +127,8 @@ class Encoding {
     if (value instanceof File) return this.#part('file', value, value.size, value.type, value.name, value.lastModified)
     if (value instanceof Blob) return this.#part('blob', value, value.size, value.type)
     const name = prototype.constructor?.name || 'a class'
-    throw unsendable(this.#path, `an instance of ${name} can't be sent; say in options.types how it travels`)
+    const what = 'send plain data, one of Date, Map, Set, URL, bytes, or say in `types` how it travels'
+    throw unsendable(this.#path, `an instance of ${name} can't be sent; ${what}`)
   }
 
   #ask(type: ValueType, what: 'is' | 'encode', value: unknown): unknown {
