@@ -13,7 +13,7 @@ export interface Contender {
   isByHand?: true
 }
 
-const noReconnect = { resume: 'it does not reconnect' } as const
+const noReconnect = { resume: 'it does not reconnect by itself' } as const
 
 export const contenders: Contender[] = [
   { name: 'raw', packages: ['ws', 'zod'], isByHand: true, cannot: noReconnect },

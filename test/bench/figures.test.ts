@@ -35,6 +35,8 @@ it('leaves out who failed in every round', () => {
 
 it('gives what a row measures instead of speed, by name', () => {
   const measured = [3, 1, 2].map((ms): Measurement => ({ ...(rounds(1)[0] as Measurement), figures: { 'p99 ms': ms } }))
-  const [one] = summarise('latency', new Map([['other', measured]]))
-  expect(one?.figures).toEqual({ 'p99 ms': { low: 1, median: 2, high: 3 } })
+  const all = summarise('latency', new Map(['raw', 'other'].map((name) => [name, measured])))
+  expect(of(all, 'other')?.figures).toEqual({ 'p99 ms': { low: 1, median: 2, high: 3 } })
+  // It would be that of how long was measured, and a bar in the chart.
+  expect(of(all, 'other')?.ratio).toBeUndefined()
 })

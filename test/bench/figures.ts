@@ -6,7 +6,7 @@ export interface Figures {
   contender: string
   /** Operations a second, by round. */
   perSecond: Summary
-  /** Against raw in the same round, so that a machine that slows down for a while slows both; absent if raw didn't run. */
+  /** Against raw in the same round, so that a machine that slows down for a while slows both; absent if raw didn't run, or the row isn't about speed. */
   ratio: Summary | undefined
   clientCpuMicros: Summary
   serverCpuMicros: Summary
@@ -26,15 +26,18 @@ export function summarise(row: string, rounds: Map<string, Measurement[]>): Figu
   return [...rounds].flatMap(([contender, measurements]) => {
     if (measurements.length === 0) return []
     const speeds = measurements.map(perSecond)
+    const figures = summariseFigures(measurements)
     return {
       row,
       contender,
       perSecond: summary(speeds),
       ratio:
-        raw.length < speeds.length ? undefined : summary(speeds.map((speed, round) => speed / (raw[round] ?? NaN))),
+        figures || raw.length < speeds.length
+          ? undefined
+          : summary(speeds.map((speed, round) => speed / (raw[round] ?? NaN))),
       clientCpuMicros: summary(measurements.map((one) => (one.clientCpuSeconds / one.operations) * 1e6)),
       serverCpuMicros: summary(measurements.map((one) => (one.serverCpuSeconds / one.operations) * 1e6)),
-      figures: summariseFigures(measurements),
+      figures,
       rounds: measurements,
     }
   })

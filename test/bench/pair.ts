@@ -8,7 +8,7 @@ export class Pair {
 
   constructor(clientProcess: string, job: Job, payloadBytes = 64) {
     // Both processes read it, and raw as it is.
-    const env = { ...process.env, BENCH_PAYLOAD_BYTES: String(payloadBytes) }
+    const env = { ...process.env, NODE_ENV: 'production', BENCH_PAYLOAD_BYTES: String(payloadBytes) }
     this.#client = fork(clientProcess, [JSON.stringify(job)], { execArgv: [], env })
   }
 

@@ -73,7 +73,7 @@ export const rows = [
   { name: 'fan-out-1', title: 'fan-out to 200, 1 event a tick', kind: 'fan-out', connections: 200, perTick: 1 },
   { name: 'fan-out-8', title: 'fan-out to 200, 8 events a tick', kind: 'fan-out', connections: 200, perTick: 8 },
   { name: 'fan-out-2000', title: 'fan-out to 2 000, 1 event a tick', kind: 'fan-out', connections: 2000, perTick: 1 },
-  { name: 'connect', title: 'connections opened, with a first call each', kind: 'connect', connections: 0 },
+  { name: 'connect', title: '200 connections opened, with a first call each', kind: 'connect', connections: 0 },
   { name: 'latency', title: 'a call at 500 calls/s', kind: 'latency', connections: 1, perSecond: 500 },
   {
     name: 'beside',
@@ -82,13 +82,18 @@ export const rows = [
     connections: 1,
     perSecond: 500,
   },
-  { name: 'resume', title: 'from the cut of the socket to the next answer', kind: 'resume', connections: 1 },
+  {
+    name: 'resume',
+    title: 'from the cut of the socket to the next answer (5 cuts, asked 10 ms after each)',
+    kind: 'resume',
+    connections: 1,
+  },
   {
     name: 'memory',
-    title: 'memory of the server, a connection',
+    title: 'memory of the server, a connection (5 000, once)',
     kind: 'memory',
     connections: 1,
     clients: 5000,
   },
-  { name: 'wire', title: 'bytes on the wire, a call there and back', kind: 'wire', connections: 1 },
+  { name: 'wire', title: 'bytes on the wire, a call there and back (2 048 calls, once)', kind: 'wire', connections: 1 },
 ] as const satisfies Row[]

@@ -4,7 +4,16 @@ import { WebSocket } from 'ws'
 import type { BenchClient, Payload } from '../../contender.ts'
 
 export async function connect(port: number): Promise<BenchClient> {
-  const client = createClient({ url: `ws://127.0.0.1:${port}`, webSocketImpl: WebSocket, lazy: false })
+  let opened = (): void => {}
+  const isOpen = new Promise<void>((resolve) => {
+    opened = resolve
+  })
+  const client = createClient({
+    url: `ws://127.0.0.1:${port}`,
+    webSocketImpl: WebSocket,
+    lazy: false,
+    on: { connected: () => opened() },
+  })
 
   function query<Data>(text: string, variables: Record<string, unknown>): Promise<Data> {
     return new Promise((resolve, reject) => {
@@ -29,7 +38,7 @@ export async function connect(port: number): Promise<BenchClient> {
 
   const echo = async (input: Payload): Promise<Payload> =>
     (await query<{ echo: Payload }>('query ($text: String!) { echo(text: $text) { text } }', { ...input })).echo
-  await echo({ text: '' })
+  await isOpen
 
   return {
     echo,

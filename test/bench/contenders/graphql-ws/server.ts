@@ -22,7 +22,7 @@ async function* items({ count }: { count: number }): AsyncGenerator<{ items: Pay
 }
 
 async function* events(): AsyncGenerator<{ events: Payload }> {
-  for await (const [item] of on(bus, 'event')) yield { events: PayloadSchema.parse(item) }
+  for await (const [item] of on(bus, 'event')) yield { events: item }
 }
 
 const schema = new GraphQLSchema({
@@ -55,6 +55,6 @@ export async function start(): Promise<BenchServer> {
   await once(server, 'listening')
   return {
     port: (server.address() as AddressInfo).port, // an address object, since it listens on a port
-    emit: (item) => void bus.emit('event', item),
+    emit: (item) => void bus.emit('event', PayloadSchema.parse(item)),
   }
 }

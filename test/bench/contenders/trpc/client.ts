@@ -5,12 +5,17 @@ import type { BenchClient } from '../../contender.ts'
 import type { router } from './router.ts'
 
 export async function connect(port: number): Promise<BenchClient> {
+  let opened = (): void => {}
+  const isOpen = new Promise<void>((resolve) => {
+    opened = resolve
+  })
   const wsClient = createWSClient({
     url: `ws://127.0.0.1:${port}`,
     WebSocket: WebSocket as unknown as typeof globalThis.WebSocket, // Node 20 has none of its own
+    onOpen: () => opened(),
   })
   const client = createTRPCClient<typeof router>({ links: [wsLink({ client: wsClient })] })
-  await client.echo.query({ text: '' })
+  await isOpen
 
   return {
     echo: (input) => client.echo.query(input),

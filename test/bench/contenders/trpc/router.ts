@@ -19,8 +19,8 @@ export const router = t.router({
     for (let i = 0; i < input.count; i++) yield PayloadSchema.parse(payload)
   }),
   events: t.procedure.subscription(async function* ({ signal }) {
-    for await (const [item] of on(bus, 'event', signal ? { signal } : {})) yield PayloadSchema.parse(item)
+    for await (const [item] of on(bus, 'event', signal ? { signal } : {})) yield item
   }),
 })
 
-export const emit = (item: Payload): void => void bus.emit('event', item)
+export const emit = (item: Payload): void => void bus.emit('event', PayloadSchema.parse(item))

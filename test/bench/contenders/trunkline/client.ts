@@ -4,8 +4,8 @@ import type { BenchClient, Payload } from '../../contender.ts'
 import type { bench } from './contract.ts'
 
 export async function connect(port: number): Promise<BenchClient> {
-  const { api } = createClient<typeof bench>({ url: `ws://127.0.0.1:${port}/rpc` })
-  await api.echo({ text: '' }) // the first call connects
+  const { api, connection } = createClient<typeof bench>({ url: `ws://127.0.0.1:${port}/rpc` })
+  await connection.connect()
 
   async function read(live: AsyncIterable<Payload>, onEvent: (item: Payload) => void): Promise<void> {
     for await (const item of live) onEvent(item)
