@@ -44,7 +44,9 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
   /** It was accepted before, on another connection. */
   isContinued = false
   readonly #host: SubscriptionHost
-  #buffer: Received[] = []
+  /** Read from `#head` on; what was read is let go at once. */
+  #buffer: (Received | undefined)[] = []
+  #head = 0
   #waiters: Waiter[] = []
   #takenId: string | undefined
   /** Of what waits to be read. */
@@ -65,7 +67,7 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
 
   /** Items that wait to be read. */
   get size(): number {
-    return this.#buffer.length
+    return this.#buffer.length - this.#head
   }
 
   // ── From the wire ──────────────────────────────────────────────────────────
@@ -104,6 +106,7 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
   /** Ends it at once, whatever was received. */
   abort(failure: unknown): void {
     this.#buffer = []
+    this.#head = 0
     this.#isOver = true
     this.#failure = failure
     this.#settle()
@@ -131,7 +134,7 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
   /** First credit of the stream when it is opened again: counts begin anew, and what still waits here is charged to it. */
   reopen(): CreditPair {
     let bytes = 0
-    for (const received of this.#buffer) bytes += received.bytes
+    for (let index = this.#head; index < this.#buffer.length; index++) bytes += this.#buffer[index]?.bytes ?? 0
     this.#isPaused = false
     return this.#window.restart(this.size, bytes)
   }
@@ -166,7 +169,12 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
   }
 
   #read(waiter: Waiter): void {
-    const received = this.#buffer.shift() as Received
+    const received = this.#buffer[this.#head] as Received
+    this.#buffer[this.#head++] = undefined
+    if (this.#head === this.#buffer.length) {
+      this.#buffer = []
+      this.#head = 0
+    }
     this.#held -= received.share
     if (!received.gap) return this.#take(received.value, received.id, received.bytes, waiter)
     this.#waiters.unshift(waiter)

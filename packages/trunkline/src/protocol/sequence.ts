@@ -17,8 +17,9 @@ export class Sequence {
   keeps = true
   /** Length of the copies kept, in UTF-16 units and bytes. */
   length = 0
-  /** Copies of the frames behind `#acknowledged`. */
+  /** Copies of the frames behind `#acknowledged`, from `#head` on. */
   #copies: FrameData[] = []
+  #head = 0
   #acknowledged = 0
   #told = 0
   #untoldLength = 0
@@ -83,19 +84,30 @@ export class Sequence {
   /** The other end has so many: their copies are dropped. */
   acknowledge(received: number): void {
     if (received <= this.#acknowledged) return
-    for (const copy of this.#copies.splice(0, received - this.#acknowledged)) this.length -= copy.length
+    if (this.keeps) {
+      for (let count = received - this.#acknowledged; count > 0; count--) {
+        this.length -= this.#copies[this.#head]?.length ?? 0
+        this.#copies[this.#head++] = ''
+      }
+      // Moved together when half of it is empty: each copy is moved once on average.
+      if (this.#head * 2 >= this.#copies.length) {
+        this.#copies = this.#copies.slice(this.#head)
+        this.#head = 0
+      }
+    }
     this.#acknowledged = received
   }
 
   /** The frames the other end may lack, oldest first. */
   get copies(): readonly FrameData[] {
-    return this.#copies
+    return this.#head === 0 ? this.#copies : this.#copies.slice(this.#head)
   }
 
   /** Drops the copies, and keeps none from now on: this session can't be resumed any more. */
   forget(): void {
     this.keeps = false
     this.#copies = []
+    this.#head = 0
     this.length = 0
   }
 
