@@ -38,7 +38,9 @@ httpServer.on('upgrade', (_request, stream) => {
   }
 })
 const attached = attach(ledger.app, httpServer, { onError: () => {}, authenticate: () => ({}) })
-await new Promise<void>((resolve) => httpServer.listen(Number(port), '127.0.0.1', resolve))
+// With the queue that `serve` asks for.
+const address = { port: Number(port), host: '127.0.0.1', backlog: 4_096 }
+await new Promise<void>((resolve) => httpServer.listen(address, resolve))
 const server = {
   url: attached.url,
   stats: () => attached.stats(),

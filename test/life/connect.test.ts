@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { type AddressInfo, createServer as createTcpServer } from 'node:net'
+import { type AddressInfo, createServer as createTcpServer, Server } from 'node:net'
 import { query, RpcError, router, type as unchecked } from 'trunkline'
 import { createClient } from 'trunkline/client'
 import { type NodeServer, serve } from 'trunkline/node'
@@ -163,6 +163,12 @@ describe('a server', () => {
     await Promise.all([clientOf(server).connection.connect(), clientOf(server).connection.connect()])
     expect(server.stats().connections).toBe(2)
     expect([...server.connections]).toHaveLength(2)
+  })
+
+  it('asks for a queue of 4 096 connections: after a restart more come at once than Node has room for', async () => {
+    const listen = vi.spyOn(Server.prototype, 'listen')
+    await start()
+    expect(listen).toHaveBeenCalledWith(expect.objectContaining({ backlog: 4_096 }), expect.anything())
   })
 
   it('that can not listen rejects', async () => {

@@ -93,11 +93,17 @@ function requirePort(port: unknown): void {
   throw mistake(`options.port: expected an integer from 0 to 65535, got ${got}`, 'server')
 }
 
+/**
+ * Connections that wait to be accepted, as many as Linux allows by default. Node's own 511 are fewer than come back after a restart:
+ * the system then drops their handshakes, and they hang for many seconds where a refusal would have had them try again.
+ */
+const backlog = 4_096
+
 async function listen(httpServer: HttpServer, port: number, host: string | undefined): Promise<void> {
   try {
     await new Promise<void>((resolve, reject) => {
       httpServer.once('error', reject)
-      httpServer.listen(port, host, () => {
+      httpServer.listen({ port, host, backlog }, () => {
         httpServer.removeListener('error', reject)
         resolve()
       })
