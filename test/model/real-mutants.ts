@@ -4,6 +4,7 @@ import { ClientCall } from '../../packages/trunkline/src/calls/call.ts'
 import { ClientSubscription } from '../../packages/trunkline/src/calls/subscription.ts'
 import { ClientSession } from '../../packages/trunkline/src/client/session.ts'
 import type { FrameData } from '../../packages/trunkline/src/protocol/encoded.ts'
+import { IdMap } from '../../packages/trunkline/src/protocol/id-map.ts'
 import { Outbox } from '../../packages/trunkline/src/protocol/outbox.ts'
 import { Sequence } from '../../packages/trunkline/src/protocol/sequence.ts'
 import { ServerConnection } from '../../packages/trunkline/src/server/connection.ts'
@@ -341,7 +342,7 @@ export const realMutants: readonly RealMutant[] = [
         'discard',
         (original) =>
           function (this: ClientSession) {
-            this.written.clear()
+            this.written = new IdMap()
             Reflect.apply(original, this, [])
           } as Method,
       ),

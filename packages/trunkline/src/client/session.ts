@@ -18,6 +18,7 @@ import {
   sequenceBroken,
 } from '../protocol/decode.ts'
 import type { Encoded, FrameData } from '../protocol/encoded.ts'
+import { IdMap } from '../protocol/id-map.ts'
 import {
   ACK,
   defaultLimits,
@@ -81,7 +82,7 @@ export interface SessionOptions {
 export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHost {
   readonly sequence = new Sequence()
   /** Written and not settled, by id. */
-  readonly written = new Map<number, ClientCall>()
+  written = new IdMap<ClientCall>()
   /** Accepted, by stream number. */
   readonly streams = new Map<number, ClientCall>()
   /** Room left for calls: little before the first `welcome`, none without a socket, then as much as there is. */
@@ -242,8 +243,8 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
     this.#served?.end()
     this.#collected.clear()
     this.#outbox.clear()
-    const calls = [...this.written.values()]
-    this.written.clear()
+    const calls = this.written.values()
+    this.written = new IdMap()
     this.streams.clear()
     this.#calls.requeue(calls)
   }
@@ -253,7 +254,7 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
   /** Writes the `open` of a call, for which there has to be room. */
   open(call: ClientCall, message: Encoded): void {
     this.room -= message.length
-    this.written.set(call.id, call)
+    this.written.add(call)
     call.place = this
     this.#since ??= this.#attempt
     if (typeof message !== 'string') call.opened = message

@@ -100,7 +100,7 @@ export class Sequence {
 
   /** The frames the other end may lack, oldest first. */
   get copies(): readonly FrameData[] {
-    return this.#head === 0 ? this.#copies : this.#copies.slice(this.#head)
+    return this.#copies.slice(this.#head)
   }
 
   /** Drops the copies, and keeps none from now on: this session can't be resumed any more. */

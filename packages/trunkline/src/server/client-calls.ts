@@ -11,6 +11,7 @@ import { refuse } from '../protocol/decode.ts'
 import { encodeValue } from '../protocol/encode-value.ts'
 import type { Encoded } from '../protocol/encoded.ts'
 import { notRun, RpcError } from '../protocol/error.ts'
+import { IdMap } from '../protocol/id-map.ts'
 import { type AdvertisedLimits, defaultLimits, encodeCancel, encodeCredit, ITEM } from '../protocol/messages.ts'
 import type { Replies } from '../protocol/read-replies.ts'
 import { exceedsBytes } from '../protocol/size.ts'
@@ -48,7 +49,7 @@ export class ClientCalls implements CallHost, CallPlace {
   /** Of the frame that is worked off, a message's part: what a client states of sizes is only its word. */
   share = 0
   readonly #host: ClientCallsHost
-  readonly #written = new Map<number, ClientCall>()
+  readonly #written = new IdMap<ClientCall>()
   /** Accepted; a client's streams have their call's id as number. */
   readonly #streams = new Set<ClientCall>()
   readonly #waiting = new Set<ClientCall>()
@@ -244,7 +245,7 @@ export class ClientCalls implements CallHost, CallPlace {
         false,
       )
     call.firstLine = this.#host
-    this.#written.set(call.id, call)
+    this.#written.add(call)
     call.place = this
     if (typeof message !== 'string') call.opened = message
     this.#host.send(message)

@@ -7,6 +7,7 @@ import { FrameRefusal, refuse } from '../protocol/decode.ts'
 import { decodeValue, RichParts } from '../protocol/decode-value.ts'
 import type { Encoded } from '../protocol/encoded.ts'
 import type { RpcError } from '../protocol/error.ts'
+import { IdMap } from '../protocol/id-map.ts'
 import { type CreditPair, encodeAccept, encodeError, OPEN, type OpenOptions } from '../protocol/messages.ts'
 import type { Calls } from '../protocol/read-calls.ts'
 import type { Answering, OpenCallsHost } from './answering.ts'
@@ -35,7 +36,7 @@ export class OpenCalls implements CallHost, StreamHost, Calls {
   readonly #host: OpenCallsHost
   readonly #usualMs: number
   readonly #usualCredit: CreditPair
-  readonly #calls = new Map<number, ServerCall>()
+  #calls = new IdMap<ServerCall>()
   readonly #streams = new Map<number, ServerStream>()
   readonly #turns: Turns
   readonly #pushed: Pushed
@@ -97,7 +98,7 @@ export class OpenCalls implements CallHost, StreamHost, Calls {
     if (id > this.#lastId) this.#lastId = id
     else if (!options.repeat && !(rich instanceof RichParts && rich.isLate))
       throw refuse(OPEN, `id ${id} is not above the last, ${this.#lastId}`)
-    else if (this.#calls.has(id) || this.#streams.has(id)) throw refuse(OPEN, `id ${id} is open already`)
+    else if (this.#calls.get(id) || this.#streams.has(id)) throw refuse(OPEN, `id ${id} is open already`)
     if (this.#settledAhead.delete(id)) return
     const operation = this.#core.operations.get(path)
     // Before any other refusal: whether it has run is not known, and none of them may say that it has not.
@@ -112,7 +113,7 @@ export class OpenCalls implements CallHost, StreamHost, Calls {
     }
     const limitMs = Math.min(options.timeoutMs ?? this.#usualMs, this.#core.settings.limits.timeoutMs)
     const call = new ServerCall(this, id, operation, options, now + limitMs)
-    this.#calls.set(id, call)
+    this.#calls.add(call)
     if (isStream(operation)) this.#opening++
     if (operation.sent) this.#pushed.begin(call, operation.sent)
     this.deadlines.watch(call.deadline, now)
@@ -155,7 +156,7 @@ export class OpenCalls implements CallHost, StreamHost, Calls {
   /** Calls that the client has settled while it could not say so. */
   settled(ids: readonly number[]): void {
     for (const id of ids) {
-      if (this.#calls.has(id) || this.#streams.has(id)) this.cancel(id)
+      if (this.#calls.get(id) || this.#streams.has(id)) this.cancel(id)
       else this.#settleAhead(id)
     }
   }
@@ -187,7 +188,7 @@ export class OpenCalls implements CallHost, StreamHost, Calls {
   async renew(context: unknown): Promise<void> {
     this.context = context
     this.generation++
-    const uploads = [...this.#calls.values()].filter(({ operation }) => operation.procedure.kind === 'upload')
+    const uploads = this.#calls.values().filter(({ operation }) => operation.procedure.kind === 'upload')
     const open = [...this.#streams.values(), ...uploads.map(toReauthorized)]
     await Promise.all(open.map((stream) => this.#askAgain(stream)))
   }
@@ -196,9 +197,9 @@ export class OpenCalls implements CallHost, StreamHost, Calls {
   end(): void {
     this.deadlines.stop()
     const open = [...this.#streams.values()]
-    const calls = [...this.#calls.values()]
+    const calls = this.#calls.values()
     this.#streams.clear()
-    this.#calls.clear()
+    this.#calls = new IdMap()
     for (const stream of open) stream.cancel()
     for (const call of calls) call.abort()
     this.#pushed.stopAll()
