@@ -12,7 +12,7 @@ import type { Calls } from '../protocol/read-calls.ts'
 import type { Answering, OpenCallsHost } from './answering.ts'
 import { type CallHost, ServerCall } from './call.ts'
 import { describeFailure, refusal } from './failure.ts'
-import { FedStream } from './fed-stream.ts'
+import { type FedNumber, FedStream } from './fed-stream.ts'
 import { feedOf } from './feed.ts'
 import type { Connection } from './handler.ts'
 import { isAsyncIterable, notASource, type Operation } from './operation.ts'
@@ -236,7 +236,7 @@ export class OpenCalls implements CallHost, StreamHost, Calls {
     try {
       stream = feed
         ? new FedStream(this, call, number, credit, feed)
-        : new PulledStream(this, call, number, credit, source as AsyncIterable<unknown>)
+        : new PulledStream(this, call, number.number, credit, source as AsyncIterable<unknown>)
     } catch (error) {
       return call.fail(error)
     }
@@ -244,7 +244,7 @@ export class OpenCalls implements CallHost, StreamHost, Calls {
     this.#takeOff(call)
     // Before the first event it is where the consumer was, not the source: a break in between must lose nothing.
     const position = call.isResumable ? (call.options.lastEventId ?? feed?.position) : undefined
-    this.sendStream(encodeAccept(call.id, number, position))
+    this.sendStream(encodeAccept(call.id, stream.number, position))
     if (call.generation !== this.generation) this.#askAgain(stream)
     stream.start()
   }
@@ -300,12 +300,17 @@ export class OpenCalls implements CallHost, StreamHost, Calls {
   }
 
   /** Subscriptions of one topic share a number, so that their items' bytes are equal; on one connection each has its own. */
-  #streamNumber({ id, operation }: ServerCall, topic: object | undefined): number {
-    const shared = topic && this.#core.broadcast.sharedStreamNumber(operation, topic)
-    if (shared === undefined) return this.#core.broadcast.nextStreamNumber(id)
-    for (const stream of this.#streams.values())
-      if (stream.number === shared) return this.#core.broadcast.nextStreamNumber(id)
-    return shared
+  #streamNumber({ id, operation }: ServerCall, topic: object | undefined): FedNumber {
+    const { broadcast } = this.#core
+    const shared = topic && broadcast.sharedStreamNumber(operation, topic)
+    return shared === undefined || this.#hasStream(shared)
+      ? { number: broadcast.nextStreamNumber(id), isShared: false }
+      : { number: shared, isShared: true }
+  }
+
+  #hasStream(number: number): boolean {
+    for (const stream of this.#streams.values()) if (stream.number === number) return true
+    return false
   }
 }
 
