@@ -69,6 +69,7 @@ const sources: Record<string, () => AsyncIterable<unknown>> = {
       },
     }),
   }),
+  'gives no result': () => ({ [Symbol.asyncIterator]: () => ({ next: async () => undefined as never }) }),
   'has no return()': () => ({ [Symbol.asyncIterator]: () => ({ next: async () => ({ done: false, value: 1 }) }) }),
   'yields for ever': async function* () {
     for (let at = 0; ; at++) yield at
@@ -236,6 +237,7 @@ describe('a source that', () => {
     ['throws after an item', [1], 'INTERNAL'],
     ['throws an RpcError', [1], 'FORBIDDEN'],
     ['throws from next()', [], 'INTERNAL'],
+    ['gives no result', [], 'INTERNAL'],
     ['yields a class', [1], 'INTERNAL'],
     ['yields much', [1], 'INTERNAL'],
   ])('%s ends its stream alone, behind the items before', async (what, items, code) => {
