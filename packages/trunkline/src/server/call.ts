@@ -193,6 +193,11 @@ export class ServerCall implements Invoker, Expiring {
     return this.operation.procedure.kind === 'subscription'
   }
 
+  /** Its handler runs, on what the schema made of its input. */
+  get isAcceptedUpload(): boolean {
+    return this.#isRunning && this.operation.procedure.kind === 'upload'
+  }
+
   get #isStream(): boolean {
     return givesItems(this.operation.procedure.kind)
   }

@@ -187,7 +187,8 @@ export class OpenCalls implements CallHost, StreamHost, Calls {
   async renew(context: unknown): Promise<void> {
     this.context = context
     this.generation++
-    const uploads = [...this.#calls.values()].filter(({ operation }) => operation.procedure.kind === 'upload')
+    // Those that are not accepted yet are asked about then: their input is not validated before.
+    const uploads = [...this.#calls.values()].filter(({ isAcceptedUpload }) => isAcceptedUpload)
     const open = [...this.#streams.values(), ...uploads.map(toReauthorized)]
     await Promise.all(open.map((stream) => this.#askAgain(stream)))
   }
@@ -222,6 +223,7 @@ export class OpenCalls implements CallHost, StreamHost, Calls {
   acceptUpload(call: ServerCall): void {
     call.deadline = Number.POSITIVE_INFINITY
     this.#host.send(encodeAccept(call.id, 0, undefined))
+    if (call.generation !== this.generation) this.#askAgain(toReauthorized(call))
   }
 
   accept(call: ServerCall, source: unknown): void {
