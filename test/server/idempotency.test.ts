@@ -3,6 +3,7 @@ import { implement, memoryResultStore, type ResultStore, type ServerOptions } fr
 import { createPair } from 'trunkline/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
+import { acceptOn, hello } from './accepted.ts'
 
 interface User {
   user: string
@@ -228,6 +229,32 @@ describe('a repeat', () => {
     expect(runs).toBe(2)
     open[1]?.('again')
     expect(await call).toBe('again')
+  })
+
+  it.each([
+    ['that a middleware refuses', 5, { meta: { refuse: true } }, 'FORBIDDEN'],
+    ['whose input is refused', 'x', {}, 'BAD_REQUEST'],
+    ['that comes to its deadline before it has run', 5, { meta: { wait: true }, timeoutMs: 50 }, 'TIMEOUT'],
+  ])('%s does not say that the first has not run', async (_which, input, options, code) => {
+    const checked = router({ pay: mutation({ input: z.number(), idempotent: true }) })
+    const line = acceptOn(
+      implement(checked)
+        .use(async ({ call, next }) => {
+          if (call.meta.refuse) throw new RpcError('FORBIDDEN')
+          if (call.meta.wait) await new Promise(() => {})
+          return next()
+        })
+        .handlers({ pay: () => {} }) as never,
+    ).connect()
+    line.say(hello())
+    await settle()
+    line.say([2, 1, 'pay', input, { ...options, repeat: true }], [2, 3, 'pay', input, options])
+    await vi.advanceTimersByTimeAsync(100)
+    const said = line.sent.slice(1).map(([type, id, said, , details]) => [type, id, said, details])
+    expect(said).toEqual([
+      [4, 1, code, expect.objectContaining({ delivery: 'unknown' })],
+      [4, 3, code, expect.objectContaining({ delivery: 'not-run' })],
+    ])
   })
 
   it('whose answer was lost on its way gets that answer', async () => {

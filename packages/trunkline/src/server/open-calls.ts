@@ -288,11 +288,10 @@ export class OpenCalls implements CallHost, StreamHost, Calls {
 
   /** Refuses a call that has not run; of a repeat only this time is known. */
   #turnAway(id: number, error: RpcError, operation: Operation | undefined, { repeat }: OpenOptions): void {
-    const failure = describeFailure(error, operation, false)
+    const failure = describeFailure(error, operation, repeat ? 'unknown' : 'not-run')
     // Only errors of a contract have data that is checked, and this is none.
     if (failure instanceof Promise) return
-    const delivery = repeat ? 'unknown' : failure.delivery
-    this.#host.send(encodeError(id, { ...failure, delivery }, operation !== undefined && isStream(operation)))
+    this.#host.send(encodeError(id, failure, operation !== undefined && isStream(operation)))
     if (this.#rate?.isAbused) throw new FrameRefusal(closeCode.rateLimited, 'calls went on after RATE_LIMITED')
   }
 
