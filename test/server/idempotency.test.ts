@@ -17,6 +17,7 @@ const contract = router({
     idempotent: true,
   }),
   once: mutation({ input: unchecked<string>(), output: unchecked<string>() }),
+  count: mutation({ output: unchecked<string>(), idempotent: true }),
 })
 
 /** What each run does; by default it answers at once. */
@@ -35,6 +36,7 @@ const app = implement(contract)
       return script(input, signal, run)
     },
     once: ({ input }) => `${input} ${++runs}`,
+    count: () => String(++runs),
   })
 
 type Options = Partial<ServerOptions<User>>
@@ -322,6 +324,40 @@ describe('a store', () => {
     await call
     expect(runs).toBe(0)
     expect(pair.server.stats().calls).toBe(0)
+  })
+
+  describe('that is still asked when the first of a key leaves', () => {
+    async function asked() {
+      const given: ((answer: string | undefined) => void)[] = []
+      const get = () => new Promise<string | undefined>((resolve) => given.push(resolve))
+      const { client, pair } = start({ resultStore: storeOf({ get }), resume: false })
+      const { api } = client()
+      const controller = new AbortController()
+      const first = api.count(undefined, { ...key, signal: controller.signal }).catch(() => {})
+      const second = api.count(undefined, key)
+      second.catch(() => {})
+      await settle()
+      return { pair, controller, first, second, given }
+    }
+
+    it('answers the next', async () => {
+      const { controller, first, second, given } = await asked()
+      controller.abort()
+      await first
+      await settle()
+      for (const give of given) give('3,"kept"]')
+      expect(await second).toBe('kept')
+      expect(runs).toBe(0)
+    })
+
+    it('has nobody run when all leave with their session', async () => {
+      const { pair, given } = await asked()
+      pair.isReachable = false
+      pair.cut()
+      await settle()
+      expect(given).toHaveLength(1)
+      expect(runs).toBe(0)
+    })
   })
 
   it('that answers when the call is over does not run it', async () => {

@@ -47,7 +47,7 @@ export class ServerCall implements Invoker, Expiring {
   hasReadLastEventId = false
   /** Of an idempotent mutation: told once when its handler is done, with what others that asked for the same may be told too. */
   whenOver: ((answer: string | undefined) => void) | undefined
-  /** Of an idempotent mutation that waits for another: runs it after all. */
+  /** Of an idempotent mutation: runs it, where nothing is kept for it. */
   restart: (() => void) | undefined
   readonly #host: CallHost
   #controller: AbortController | undefined

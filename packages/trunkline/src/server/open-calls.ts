@@ -201,7 +201,8 @@ export class OpenCalls implements CallHost, StreamHost, Calls {
     this.#streams.clear()
     this.#calls.clear()
     for (const stream of open) stream.cancel()
-    for (const call of calls) call.abort()
+    // The last first: who waits for another's answer leaves before that one, and is not run in its place.
+    for (const call of calls.reverse()) call.abort()
     this.#pushed.stopAll()
   }
 
