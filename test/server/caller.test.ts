@@ -422,6 +422,18 @@ describe('subscriptions', () => {
     expect(log).toEqual(['abort', 'finally'])
   })
 
+  it('their end aborts nothing, as over a socket', async () => {
+    let signal: AbortSignal | undefined
+    const { users } = callerOf({
+      async *watch(given) {
+        signal = given.signal
+        yield { n: 1 }
+      },
+    })
+    await collect(users.watch({ to: 1 }))
+    expect(signal?.aborted).toBe(false)
+  })
+
   it('what the generator throws is thrown in the loop, behind the items before it', async () => {
     const thrown = new RpcError('GONE')
     const { users } = callerOf({

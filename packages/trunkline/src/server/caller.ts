@@ -215,18 +215,20 @@ class CallerSubscription implements PendingSubscription<unknown> {
 
   async *#iterate(owner: { processedId: string | undefined }): AsyncGenerator<unknown, void, undefined> {
     const iterator = (await this.#source)[Symbol.asyncIterator]()
+    let isDone: boolean | undefined = false
     try {
       while (true) {
         const { done, value: item } = await this.#run.wait(iterator.next())
+        isDone = done
         if (done) return
         const isEvent = isStreamEvent(item)
         yield await checkOutput(this.#operation, isEvent ? item.value : item)
         if (isEvent) owner.processedId = item.id
       }
     } finally {
-      this.#run.stop(true)
+      this.#run.stop(!isDone)
       // It may be waiting for something that never comes; nobody waits for it here.
-      Promise.resolve(iterator.return?.()).catch(() => {})
+      if (!isDone) Promise.resolve(iterator.return?.()).catch(() => {})
     }
   }
 }
