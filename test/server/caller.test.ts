@@ -422,6 +422,56 @@ describe('subscriptions', () => {
     expect(log).toEqual(['abort', 'finally'])
   })
 
+  it.each(['a generator', 'a feed'])('tell of what %s can not continue, as over a socket', async (what) => {
+    const gaps: unknown[] = []
+    const bus = memoryPublisher()
+    const { users } = callerOf({
+      watch: (given) =>
+        what === 'a feed'
+          ? (bus.subscribe('t', { lastEventId: given.lastEventId }) as AsyncIterable<{ n: number }>)
+          : one(),
+    })
+    async function* one() {
+      yield { n: 1 }
+    }
+    const iterator = users
+      .watch({ to: 1 }, { lastEventId: 'x', onGap: (gap) => gaps.push(gap) })
+      [Symbol.asyncIterator]()
+    const next = iterator.next()
+    await turn()
+    await bus.publish('t', { n: 1 })
+    expect(await next).toEqual({ done: false, value: { n: 1 } })
+    const reason = what === 'a feed' ? 'history' : 'source'
+    expect(gaps).toEqual([{ path: 'users.watch', reason, lastEventId: 'x' }])
+    const strict = users.watch({ to: 1 }, { lastEventId: 'x', onGap: 'error' })
+    await expect(strict[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'GAP' })
+  })
+
+  it('remember the id of a feed’s event', async () => {
+    const bus = memoryPublisher()
+    const { users } = callerOf({ watch: () => bus.subscribe('t') as AsyncIterable<{ n: number }> })
+    const accepted = await users.watch({ to: 1 })
+    const iterator = accepted[Symbol.asyncIterator]()
+    const id = await bus.publish('t', { n: 1 })
+    await bus.publish('t', { n: 2 })
+    expect(await iterator.next()).toMatchObject({ value: { n: 1 } })
+    expect(await iterator.next()).toMatchObject({ value: { n: 2 } })
+    expect(accepted.processedId).toBe(id)
+    await iterator.return?.()
+  })
+
+  it('their end aborts nothing, as over a socket', async () => {
+    let signal: AbortSignal | undefined
+    const { users } = callerOf({
+      async *watch(given) {
+        signal = given.signal
+        yield { n: 1 }
+      },
+    })
+    await collect(users.watch({ to: 1 }))
+    expect(signal?.aborted).toBe(false)
+  })
+
   it('what the generator throws is thrown in the loop, behind the items before it', async () => {
     const thrown = new RpcError('GONE')
     const { users } = callerOf({

@@ -1,7 +1,7 @@
-// What is pulled while large messages wait for a reader.
+// What waits while large messages wait for a reader: what is pulled, and the calls behind them.
 import { query, router, subscription, type as unchecked } from 'trunkline'
-import { implement } from 'trunkline/server'
-import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { implement, memoryPublisher } from 'trunkline/server'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { acceptOn, hello } from './accepted.ts'
 
 beforeEach(() => void vi.useFakeTimers())
@@ -32,6 +32,101 @@ it('a generator of large items rests while those wait', async () => {
   await vi.advanceTimersByTimeAsync(1000)
   expect(reader.closed).toEqual([])
   expect(pulled).toBeLessThan(20)
+})
+
+const size = 200_000
+const mib = 1024 * 1024
+
+/** A reader that acknowledges nothing by itself, and answers that are given when they are let go. */
+async function reading(bufferedBytes: number) {
+  const bus = memoryPublisher()
+  const ran: string[] = []
+  const waiting: (() => void)[] = []
+  const gate = () => new Promise<void>((resolve) => waiting.push(resolve))
+  const world = acceptOn(
+    implement(
+      router({
+        load: query({ output: unchecked<Uint8Array>() }),
+        loadLater: query({ output: unchecked<Uint8Array>() }),
+        textLater: query({ output: unchecked<string>() }),
+        feed: subscription({ output: unchecked<string>() }),
+        feedLater: subscription({ output: unchecked<string>() }),
+        ping: query({ input: unchecked<unknown>() }),
+      }),
+    ).handlers({
+      load: () => new Uint8Array(size),
+      loadLater: () => gate().then(() => new Uint8Array(size)),
+      textLater: () => gate().then(() => 'x'.repeat(1.5 * size)),
+      feed: ({ signal }) => bus.subscribe('t', { signal }) as AsyncIterable<string>,
+      feedLater: ({ signal }) => gate().then(() => bus.subscribe('t', { signal }) as AsyncIterable<string>),
+      ping: () => void ran.push('ping'),
+    }) as never,
+    { limits: { bufferedBytes }, yieldTo: (task: () => void) => setTimeout(task, 0) },
+  )
+  const reader = world.connect()
+  reader.say(hello({}, { features: ['resume'] }))
+  await settle()
+  let lastId = -1
+  let said = 0
+  /** Calls, each when the one before has had its effect. */
+  const call = async (...paths: string[]) => {
+    for (const path of paths) {
+      lastId += 2
+      said++
+      reader.say([2, lastId, path])
+      await settle()
+    }
+  }
+  /** Without a pause, as `reader.say` is. */
+  const callAtOnce = (path: string, input: unknown) => {
+    lastId += 2
+    said++
+    reader.say([2, lastId, path, input])
+  }
+  const letGo = async () => {
+    for (const go of waiting.splice(0)) {
+      go()
+      for (let turn = 0; turn < 10; turn++) await Promise.resolve()
+    }
+  }
+  const acknowledge = (frames: number) => reader.say([11, frames, said])
+  return { reader, bus, ran, call, callAtOnce, letGo, acknowledge }
+}
+
+describe('calls behind large answers that wait for an acknowledgement', () => {
+  it('are worked off when the copies are given up, since nothing is acknowledged for them any more', async () => {
+    const { reader, ran, call, letGo } = await reading(mib)
+    await call('textLater', 'textLater', ...Array(7).fill('load'), 'ping')
+    expect(ran).toEqual([])
+    await letGo()
+    await vi.advanceTimersByTimeAsync(100)
+    expect(ran).toEqual(['ping'])
+    expect(reader.closed).toEqual([])
+  })
+
+  it('are worked off though a message of a stream had the large ones go', async () => {
+    const { reader, ran, call, letGo, acknowledge } = await reading(mib)
+    await call('textLater', 'textLater', 'feedLater', ...Array(7).fill('load'), 'ping')
+    expect(ran).toEqual([])
+    await letGo()
+    acknowledge(0)
+    await vi.advanceTimersByTimeAsync(100)
+    expect(ran).toEqual(['ping'])
+    expect(reader.closed).toEqual([])
+  })
+})
+
+it('a source goes on when large answers go because nothing more is read', async () => {
+  const { reader, bus, call, callAtOnce, letGo } = await reading(2 * mib)
+  await call('feed', ...Array(5).fill('loadLater'), ...Array(4).fill('load'))
+  await bus.publish('t', 'hi')
+  await settle()
+  expect(reader.sent.filter(([type]) => type === 6)).toEqual([])
+  callAtOnce('ping', 'x'.repeat(70_000))
+  await letGo()
+  await vi.advanceTimersByTimeAsync(100)
+  expect(reader.sent.filter(([type]) => type === 6)).toEqual([[6, 1, 'hi', expect.any(String)]])
+  expect(reader.closed).toEqual([])
 })
 
 const settle = () => vi.advanceTimersByTimeAsync(0)

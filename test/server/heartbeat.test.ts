@@ -196,6 +196,24 @@ describe('a reader that takes nothing', () => {
   })
 })
 
+it('a reader that is not read, being slow, is not taken for silent', async () => {
+  const { socket, events, state } = await welcomed(createServer(app))
+  socket.bufferedAmount = 2_000_000
+  // The answer to it finds the socket behind: nothing more is read.
+  events.text('[12,0,0]')
+  for (let second = 0; second < 60; second++) {
+    socket.bufferedAmount -= 10
+    await vi.advanceTimersByTimeAsync(1_000)
+  }
+  expect(state.closed).toBeUndefined()
+  socket.bufferedAmount = 0
+  events.drained()
+  await vi.advanceTimersByTimeAsync(8_000)
+  expect(state.closed).toBeUndefined()
+  await vi.advanceTimersByTimeAsync(4_000)
+  expect(state.closed).toBe(4102)
+})
+
 describe('both ends together', () => {
   it('stay joined for an hour of silence', async () => {
     const pair = createPair(app)

@@ -3,6 +3,7 @@ import { implement, memoryResultStore, type ResultStore, type ServerOptions } fr
 import { createPair } from 'trunkline/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
+import { acceptOn, hello } from './accepted.ts'
 
 interface User {
   user: string
@@ -16,6 +17,7 @@ const contract = router({
     idempotent: true,
   }),
   once: mutation({ input: unchecked<string>(), output: unchecked<string>() }),
+  count: mutation({ output: unchecked<string>(), idempotent: true }),
 })
 
 /** What each run does; by default it answers at once. */
@@ -34,6 +36,7 @@ const app = implement(contract)
       return script(input, signal, run)
     },
     once: ({ input }) => `${input} ${++runs}`,
+    count: () => String(++runs),
   })
 
 type Options = Partial<ServerOptions<User>>
@@ -230,6 +233,32 @@ describe('a repeat', () => {
     expect(await call).toBe('again')
   })
 
+  it.each([
+    ['that a middleware refuses', 5, { meta: { refuse: true } }, 'FORBIDDEN'],
+    ['whose input is refused', 'x', {}, 'BAD_REQUEST'],
+    ['that comes to its deadline before it has run', 5, { meta: { wait: true }, timeoutMs: 50 }, 'TIMEOUT'],
+  ])('%s does not say that the first has not run', async (_which, input, options, code) => {
+    const checked = router({ pay: mutation({ input: z.number(), idempotent: true }) })
+    const line = acceptOn(
+      implement(checked)
+        .use(async ({ call, next }) => {
+          if (call.meta.refuse) throw new RpcError('FORBIDDEN')
+          if (call.meta.wait) await new Promise(() => {})
+          return next()
+        })
+        .handlers({ pay: () => {} }) as never,
+    ).connect()
+    line.say(hello())
+    await settle()
+    line.say([2, 1, 'pay', input, { ...options, repeat: true }], [2, 3, 'pay', input, options])
+    await vi.advanceTimersByTimeAsync(100)
+    const said = line.sent.slice(1).map(([type, id, said, , details]) => [type, id, said, details])
+    expect(said).toEqual([
+      [4, 1, code, expect.objectContaining({ delivery: 'unknown' })],
+      [4, 3, code, expect.objectContaining({ delivery: 'not-run' })],
+    ])
+  })
+
   it('whose answer was lost on its way gets that answer', async () => {
     const { client, pair } = start({ resume: false })
     const { api, connection } = client()
@@ -295,6 +324,40 @@ describe('a store', () => {
     await call
     expect(runs).toBe(0)
     expect(pair.server.stats().calls).toBe(0)
+  })
+
+  describe('that is still asked when the first of a key leaves', () => {
+    async function asked() {
+      const given: ((answer: string | undefined) => void)[] = []
+      const get = () => new Promise<string | undefined>((resolve) => given.push(resolve))
+      const { client, pair } = start({ resultStore: storeOf({ get }), resume: false })
+      const { api } = client()
+      const controller = new AbortController()
+      const first = api.count(undefined, { ...key, signal: controller.signal }).catch(() => {})
+      const second = api.count(undefined, key)
+      second.catch(() => {})
+      await settle()
+      return { pair, controller, first, second, given }
+    }
+
+    it('answers the next', async () => {
+      const { controller, first, second, given } = await asked()
+      controller.abort()
+      await first
+      await settle()
+      for (const give of given) give('3,"kept"]')
+      expect(await second).toBe('kept')
+      expect(runs).toBe(0)
+    })
+
+    it('has nobody run when all leave with their session', async () => {
+      const { pair, given } = await asked()
+      pair.isReachable = false
+      pair.cut()
+      await settle()
+      expect(given).toHaveLength(1)
+      expect(runs).toBe(0)
+    })
   })
 
   it('that answers when the call is over does not run it', async () => {

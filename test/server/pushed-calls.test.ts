@@ -52,6 +52,7 @@ const released = () =>
 
 const app = implement(contract)
   .use(async ({ path, kind, call, next }) => {
+    if (call.meta.wait) await released()
     if (call.meta.refuse) throw new RpcError('FORBIDDEN', { message: 'not you' })
     if (call.meta.watch) log.push(`${kind} ${path} begins`)
     const given = await next()
@@ -491,6 +492,21 @@ describe('reauthorize', () => {
     await say(line, [6, 1, 2], [8, 1])
     expect(asked).toEqual(['upload log'])
     expect(said(line).at(-1)).toEqual([3, 1, 'done'])
+  })
+
+  it('is asked about an upload that is not accepted yet when it is, since its input is not validated before', async () => {
+    const asked: unknown[] = []
+    const line = await openOn(
+      { ...known, reauthorize: ({ input }: { input: unknown }) => asked.push(input) > 0 },
+      [2, 1, 'checked', { name: 'a', more: 1 }, { meta: { wait: true } }],
+      [15, { params: {} }],
+    )
+    expect(asked).toEqual([])
+    go()
+    await settle()
+    expect(asked).toEqual([{ name: 'a' }])
+    await say(line, [8, 1])
+    expect(said(line).at(-1)).toEqual([3, 1, 'a'])
   })
 
   it.each(['log', 'echo'])('refuses %s: its handler hears so, and not that all has come', async (path) => {

@@ -3,6 +3,7 @@ import { createServer, type ErrorReport, implement, memoryPublisher, type Server
 import { createPair } from 'trunkline/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
+import { BufferedFeed } from '../../packages/trunkline/src/server/feed.ts'
 
 const contract = router({
   count: subscription({ input: unchecked<number>(), output: unchecked<number>() }),
@@ -68,6 +69,7 @@ const sources: Record<string, () => AsyncIterable<unknown>> = {
       },
     }),
   }),
+  'gives no result': () => ({ [Symbol.asyncIterator]: () => ({ next: async () => undefined as never }) }),
   'has no return()': () => ({ [Symbol.asyncIterator]: () => ({ next: async () => ({ done: false, value: 1 }) }) }),
   'yields for ever': async function* () {
     for (let at = 0; ; at++) yield at
@@ -235,6 +237,7 @@ describe('a source that', () => {
     ['throws after an item', [1], 'INTERNAL'],
     ['throws an RpcError', [1], 'FORBIDDEN'],
     ['throws from next()', [], 'INTERNAL'],
+    ['gives no result', [], 'INTERNAL'],
     ['yields a class', [1], 'INTERNAL'],
     ['yields much', [1], 'INTERNAL'],
   ])('%s ends its stream alone, behind the items before', async (what, items, code) => {
@@ -515,6 +518,16 @@ describe('a feed', () => {
     const expected = Array.from({ length: 50 }, (_, at) => ({ at }))
     expect(await take(one, 50)).toEqual(expected)
     expect(await take(other, 50)).toEqual(expected)
+  })
+
+  it('keeps with an event what it is for all subscribers, and not what it is for each', async () => {
+    const offer = vi.spyOn(BufferedFeed.prototype, 'offer')
+    const iterators = await Promise.all(
+      Array.from({ length: 20 }, async () => (await api.feed('t'))[Symbol.asyncIterator]()),
+    )
+    await bus.publish('t', { at: 1 })
+    for (const iterator of iterators) expect(await take(iterator, 1)).toEqual([{ at: 1 }])
+    expect(offer.mock.calls[0]?.[0].encodings).toHaveLength(1)
   })
 
   it('goes on for the second when the first of one connection leaves, and for a third', async () => {

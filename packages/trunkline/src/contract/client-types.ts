@@ -11,7 +11,7 @@ export interface CallOptions {
   timeoutMs?: number | undefined
   /** JSON for middleware on both ends: `call.meta`. */
   meta?: Readonly<Record<string, unknown>> | undefined
-  /** Names this very act across page loads; at most 128 characters. It is sent along; this version of the server makes no use of it. */
+  /** Names this very act, across page loads too: an `idempotent` mutation is answered once for it, and the same to all who ask again. At most 128 characters. @default the call's own id */
   idempotencyKey?: string | undefined
 }
 

@@ -44,6 +44,10 @@ export class Backlog {
     return this.#isHeld
   }
 
+  get isBlocked(): boolean {
+    return this.#isBlocked
+  }
+
   /** Nothing is read and nothing worked off until it is no longer blocked. */
   get isStopped(): boolean {
     return this.#isHeld && this.#isBlocked

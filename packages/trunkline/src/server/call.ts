@@ -2,7 +2,7 @@
 import { givesItems } from '../contract/procedure.ts'
 import type { Deadlines, Expiring } from '../protocol/deadlines.ts'
 import { type Encoded, pack, textOf } from '../protocol/encoded.ts'
-import { RpcError } from '../protocol/error.ts'
+import { type Delivery, RpcError } from '../protocol/error.ts'
 import { encodeError, encodeResult, type Failure, type OpenOptions } from '../protocol/messages.ts'
 import { exceedsBytes } from '../protocol/size.ts'
 import type { Payload } from '../protocol/values.ts'
@@ -47,12 +47,13 @@ export class ServerCall implements Invoker, Expiring {
   hasReadLastEventId = false
   /** Of an idempotent mutation: told once when its handler is done, with what others that asked for the same may be told too. */
   whenOver: ((answer: string | undefined) => void) | undefined
-  /** Of an idempotent mutation that waits for another: runs it after all. */
+  /** Of an idempotent mutation: runs it, where nothing is kept for it. */
   restart: (() => void) | undefined
   readonly #host: CallHost
   #controller: AbortController | undefined
   #invocation: HandlerInvocation | undefined
-  #begun = false
+  /** What is known of whether a handler has run for it: its own, an earlier one that it repeats, or one that it waits for. */
+  #delivery: Delivery
   /** Its own handler was started. */
   #isRunning = false
   #over = false
@@ -64,6 +65,7 @@ export class ServerCall implements Invoker, Expiring {
     this.options = options
     this.deadline = deadline
     this.generation = host.generation
+    this.#delivery = options.repeat ? 'unknown' : 'not-run'
   }
 
   /** A stream's validated input. */
@@ -95,15 +97,15 @@ export class ServerCall implements Invoker, Expiring {
   }
 
   begin(): boolean {
-    this.#begun = true
     this.#isRunning = !this.#over
+    if (this.#isRunning) this.#delivery = 'ran'
     if (this.#isRunning && this.operation.procedure.kind === 'upload') this.#host.acceptUpload(this)
     return this.#over
   }
 
   /** It waits for another that runs: from now on nobody can say that it has not run. */
   join(): void {
-    this.#begun = true
+    this.#delivery = 'unknown'
   }
 
   /** Runs it. Synchronous handlers answer within this call: no promise is made that they did not make. */
@@ -149,7 +151,7 @@ export class ServerCall implements Invoker, Expiring {
   expire(): void {
     if (this.#over) return
     const message = `"${this.operation.path}" took longer than its deadline`
-    const delivery = this.#begun ? 'unknown' : 'not-run'
+    const delivery = this.#delivery === 'not-run' ? 'not-run' : 'unknown'
     this.#over = true
     this.stopItems(new RpcError('TIMEOUT', { message }))
     this.#host.answer(
@@ -173,7 +175,7 @@ export class ServerCall implements Invoker, Expiring {
 
   /** Says what a failure looks like from outside; one whose data its schema refuses is a defect of its own. */
   #describe(error: unknown, answer: (failure: Failure) => void): void {
-    const described = describeFailure(error, this.operation, this.#begun)
+    const described = describeFailure(error, this.operation, this.#delivery)
     if (!(described instanceof Promise)) return answer(described)
     described.then(answer, (defect) => {
       this.#host.report(defect, this.operation)
@@ -191,6 +193,11 @@ export class ServerCall implements Invoker, Expiring {
   /** It can be opened again behind an event: a duplex call can't, since what its caller has pushed is gone. */
   get isResumable(): boolean {
     return this.operation.procedure.kind === 'subscription'
+  }
+
+  /** Its handler runs, on what the schema made of its input. */
+  get isAcceptedUpload(): boolean {
+    return this.#isRunning && this.operation.procedure.kind === 'upload'
   }
 
   get #isStream(): boolean {

@@ -1,19 +1,21 @@
 // `createCaller`: an app's procedures as functions in this process, through middleware and schemas. No network, same types as the client.
+import { callBack } from '../calls/call-back.ts'
 import type {
+  Gap,
   PendingSubscription,
   RouterClient,
   SendOptions,
   SubscribeOptions,
   Subscription,
 } from '../contract/client-types.ts'
-import { isStreamEvent } from '../contract/event.ts'
+import { event, isStreamEvent } from '../contract/event.ts'
 import { mistake } from '../contract/mistake.ts'
 import { givesItems, isProcedure } from '../contract/procedure.ts'
 import type { RouterTree } from '../contract/router.ts'
 import { maxTimerMs } from '../protocol/deadlines.ts'
 import { RpcError } from '../protocol/error.ts'
 import type { App } from './app.ts'
-import { feedOf } from './feed.ts'
+import { FeedReader, feedOf } from './feed.ts'
 import type { Connection } from './handler.ts'
 import { HandlerInvocation, type Invoker } from './invocation.ts'
 import { LocalItems } from './local-items.ts'
@@ -93,13 +95,13 @@ function begin(operation: Operation, context: unknown, input: unknown, run: Run)
 class Run implements Invoker {
   readonly connection = connection
   readonly meta: Readonly<Record<string, unknown>>
-  readonly lastEventId: string | undefined
   readonly #controller = new AbortController()
   readonly items: LocalItems | undefined
   readonly #options: SubscribeOptions
   readonly #isUpload: boolean
   #timer: ReturnType<typeof setTimeout> | undefined
   #hasBegun = false
+  #hasReadLastEventId = false
   #failure: RpcError | undefined
   /** Rejects what is waited for at the moment. */
   #interrupt: ((error: RpcError) => void) | undefined
@@ -109,13 +111,29 @@ class Run implements Invoker {
     this.#isUpload = isUpload
     this.items = items
     this.meta = options.meta ?? {}
-    this.lastEventId = options.lastEventId
     if (options.signal?.aborted) this.#end('CANCELLED', 'The call was aborted')
     else options.signal?.addEventListener('abort', this.#abort)
   }
 
   get signal(): AbortSignal {
     return this.#controller.signal
+  }
+
+  get lastEventId(): string | undefined {
+    this.#hasReadLastEventId = true
+    return this.#options.lastEventId
+  }
+
+  /** The caller expects a continuation that the handler has not promised. */
+  get isGap(): boolean {
+    return this.#options.lastEventId !== undefined && !this.#hasReadLastEventId
+  }
+
+  /** Tells the caller of missing events, or ends the call where it wants that. */
+  gap(path: string, reason: Gap['reason'], lastEventId = this.#options.lastEventId): void {
+    const { onGap } = this.#options
+    if (onGap === 'error') this.#end('GAP', `Events of "${path}" are missing (${reason})`)
+    else if (onGap) callBack(() => onGap({ path, reason, lastEventId }))
   }
 
   begin(): boolean {
@@ -156,7 +174,7 @@ class Run implements Invoker {
 
   readonly #abort = (): void => this.#end('CANCELLED', 'The call was aborted')
 
-  #end(code: 'CANCELLED' | 'TIMEOUT', message: string): void {
+  #end(code: 'CANCELLED' | 'TIMEOUT' | 'GAP', message: string): void {
     this.#failure = new RpcError(code, { message, delivery: this.#hasBegun ? 'unknown' : 'not-run' })
     this.#interrupt?.(this.#failure)
     this.#controller.abort(this.#failure)
@@ -213,20 +231,39 @@ class CallerSubscription implements PendingSubscription<unknown> {
     if (source) release(source)
   }
 
+  /** A feed's events have ids and gaps, as the client hears of them. */
+  #read(source: AsyncIterable<unknown>, owner: { readonly processedId: string | undefined }): AsyncIterator<unknown> {
+    const feed = feedOf(source)
+    if (!feed) return source[Symbol.asyncIterator]()
+    const reader = new FeedReader<unknown>(feed, {
+      read: ({ id, value }) => event(value, { id }),
+      gap: (reason) => this.#run.gap(this.#operation.path, reason, owner.processedId),
+    })
+    feed.attach(reader)
+    return reader
+  }
+
   async *#iterate(owner: { processedId: string | undefined }): AsyncGenerator<unknown, void, undefined> {
-    const iterator = (await this.#source)[Symbol.asyncIterator]()
+    const iterator = this.#read(await this.#source, owner)
+    let isDone: boolean | undefined = false
+    let isFirst = true
     try {
       while (true) {
-        const { done, value: item } = await this.#run.wait(iterator.next())
+        const step = iterator.next()
+        // A generator's first step has read `lastEventId` by now, or it does not use it.
+        if (isFirst && this.#run.isGap) this.#run.gap(this.#operation.path, 'source')
+        isFirst = false
+        const { done, value: item } = await this.#run.wait(step)
+        isDone = done
         if (done) return
         const isEvent = isStreamEvent(item)
         yield await checkOutput(this.#operation, isEvent ? item.value : item)
         if (isEvent) owner.processedId = item.id
       }
     } finally {
-      this.#run.stop(true)
+      this.#run.stop(!isDone)
       // It may be waiting for something that never comes; nobody waits for it here.
-      Promise.resolve(iterator.return?.()).catch(() => {})
+      if (!isDone) Promise.resolve(iterator.return?.()).catch(() => {})
     }
   }
 }

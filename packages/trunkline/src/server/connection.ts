@@ -72,6 +72,10 @@ export class ServerConnection implements ServerControl, SocketEvents, SessionLin
     return this.#session
   }
 
+  get isPaused(): boolean {
+    return this.#isHeld || this.#isBehind
+  }
+
   get bufferedAmount(): number {
     return this.#socket.bufferedAmount
   }

@@ -2,12 +2,12 @@
 import { see } from '../contract/mistake.ts'
 import { describeIssues, SchemaFailure, type Validator } from '../contract/validator.ts'
 import { encodeValue } from '../protocol/encode-value.ts'
-import { type Issue, isRpcError, RpcError } from '../protocol/error.ts'
+import { type Delivery, type Issue, isRpcError, RpcError } from '../protocol/error.ts'
 import type { Failure } from '../protocol/messages.ts'
 import type { Operation } from './operation.ts'
 
 /** An INTERNAL failure names what the caller called and nothing else: message, stack and cause stay with `onError`. */
-function internal(operation: Operation | undefined, delivery: Failure['delivery']): Failure {
+function internal(operation: Operation | undefined, delivery: Delivery): Failure {
   const message = operation ? `"${operation.path}" failed at the server; its log says why` : ''
   return { code: 'INTERNAL', message, delivery, data: undefined }
 }
@@ -24,14 +24,13 @@ function isAnswer(error: unknown): error is RpcError {
 
 /**
  * Describes what was thrown while a call ran.
- * @param ran whether the handler had begun
+ * @param delivery whether the handler had begun
  */
 export function describeFailure(
   error: unknown,
   operation: Operation | undefined,
-  ran: boolean,
+  delivery: Delivery,
 ): Failure | Promise<Failure> {
-  const delivery = ran ? 'ran' : 'not-run'
   if (!isAnswer(error)) return internal(operation, delivery)
   const message = error.message === error.code ? '' : error.message
   const failure: Failure = { code: error.code, message, delivery, data: undefined }

@@ -19,18 +19,33 @@ interface EncodedItem {
   readonly bytes: number
 }
 
+/** A stream's number, and whether streams of other connections have the same. */
+export interface FedNumber {
+  readonly number: number
+  readonly isShared: boolean
+}
+
 /** Takes entries straight from a publisher's feed: each is validated and encoded once for all its subscribers. */
 export class FedStream extends ServerStream implements FeedSink {
   readonly #feed: FeedSource
+  /** Others have its number too, and so its bytes. */
+  readonly #isShared: boolean
   #isBusy = false
   /** The feed is another stream's until it has taken this one. */
   #isAttached = false
   /** What the feed said while an item was being validated: it has to come behind the item. */
   #ending: (() => void) | undefined
 
-  constructor(host: StreamHost, call: ServerCall, number: number, credit: CreditPair, feed: FeedSource) {
+  constructor(
+    host: StreamHost,
+    call: ServerCall,
+    { number, isShared }: FedNumber,
+    credit: CreditPair,
+    feed: FeedSource,
+  ) {
     super(host, call, number, credit)
     this.#feed = feed
+    this.#isShared = isShared
   }
 
   start(): void {
@@ -101,7 +116,8 @@ export class FedStream extends ServerStream implements FeedSink {
       const payload = encodeOutput(operation, entry.value)
       const item =
         payload instanceof Promise ? payload.then((encoded) => this.#pack(encoded, entry)) : this.#pack(payload, entry)
-      known.push({ operation, stream: this.number, item })
+      // A number of one's own is met once: kept with each event of a history, a client's many streams would fill the memory.
+      if (this.#isShared) known.push({ operation, stream: this.number, item })
       return item
     } catch (error) {
       this.fail(error)

@@ -214,15 +214,30 @@ interface Waiter<Value> {
 
 const done = { done: true, value: undefined } as const
 
+/** What a reader makes of a feed. */
+interface Reading<Value> {
+  read(entry: FeedEntry): Value
+  gap(reason: 'history' | 'dropped'): void
+}
+
+/** A loop over values has no place for a gap; return the feed bare, and the client is told. */
+const values: Reading<never> = {
+  // A publisher's types are those of its topics.
+  read: ({ value }) => value as never,
+  gap() {},
+}
+
 /** Consumes a feed for a `for await` loop: ready while somebody waits. */
-class FeedReader<Value> implements FeedSink, AsyncIterator<Value, void, undefined> {
+export class FeedReader<Value> implements FeedSink, AsyncIterator<Value, void, undefined> {
   readonly #feed: FeedSource
+  readonly #reading: Reading<Value>
   #waiters: Waiter<Value>[] = []
   #isOver = false
   #failure: unknown
 
-  constructor(feed: FeedSource) {
+  constructor(feed: FeedSource, reading: Reading<Value> = values) {
     this.#feed = feed
+    this.#reading = reading
   }
 
   [Symbol.asyncIterator](): this {
@@ -249,12 +264,12 @@ class FeedReader<Value> implements FeedSink, AsyncIterator<Value, void, undefine
   }
 
   deliver(entry: FeedEntry): void {
-    // A publisher's types are those of its topics.
-    this.#waiters.shift()?.resolve({ done: false, value: entry.value as Value })
+    this.#waiters.shift()?.resolve({ done: false, value: this.#reading.read(entry) })
   }
 
-  /** A loop over values has no place for a gap; return the feed bare, and the client is told. */
-  gap(): void {}
+  gap(reason: 'history' | 'dropped'): void {
+    this.#reading.gap(reason)
+  }
 
   end(): void {
     this.#isOver = true

@@ -8,6 +8,8 @@ export interface Beating {
   readonly lastReceivedAt: number
   readonly lastSentAt: number
   readonly bufferedAmount: number
+  /** This end reads nothing of it for now. */
+  readonly isPaused: boolean
   /** Its credentials have ended, and so has the time to get others. */
   readonly isExpired: boolean
   sendPing(): void
@@ -82,6 +84,8 @@ export class Heartbeat {
       return false
     }
     if (watch.pingedAt !== undefined && connection.lastReceivedAt >= watch.pingedAt) watch.pingedAt = undefined
+    // What it may have answered is not read; that it takes what is sent is looked at above.
+    if (watch.pingedAt !== undefined && connection.isPaused) watch.pingedAt = now
     if (watch.pingedAt !== undefined && !stalled) return now - watch.pingedAt >= this.#timeoutMs
     const quiet = Math.min(connection.lastReceivedAt, connection.lastSentAt)
     // A look too early rather than too late.

@@ -80,6 +80,14 @@ export function memoryResultStore(options: MemoryResultStoreOptions = {}): Resul
   }
 }
 
+/** What several calls may ask for. */
+interface Asked {
+  readonly principal: string
+  readonly key: string
+  /** Both, as one name. */
+  readonly name: string
+}
+
 /** Runs each idempotent mutation once, as far as this process and the store know. */
 export class Idempotency {
   readonly #store: ResultStore
@@ -104,11 +112,21 @@ export class Idempotency {
       return
     }
     this.#running.set(name, [call])
-    call.whenOver = (answer) => this.#over(name, principal, key, call, answer)
+    this.#begin(call, { name, principal, key })
+  }
+
+  forget(principal: string): void {
+    this.#try(() => this.#store.delete(principal))
+  }
+
+  /** Answers all who asked with what is kept, or runs `call`. */
+  #begin(call: ServerCall, asked: Asked): void {
+    const { name, principal, key } = asked
+    call.whenOver = (answer) => this.#over(call, asked, answer)
     const begin = (answer: unknown): void => {
       if (call.isOver) return
       if (typeof answer === 'string') this.#answer(name, answer)
-      else start()
+      else call.restart?.()
     }
     const failed = (error: unknown): void => {
       // A store that is down must not stop what it only makes safer.
@@ -125,12 +143,9 @@ export class Idempotency {
     else begin(kept)
   }
 
-  forget(principal: string): void {
-    this.#try(() => this.#store.delete(principal))
-  }
-
   /** The call that ran is over: with an answer that all get, or without one, so that the next has to run. */
-  #over(name: string, principal: string, key: string, call: ServerCall, answer: string | undefined): void {
+  #over(call: ServerCall, asked: Asked, answer: string | undefined): void {
+    const { name, principal, key } = asked
     const [, ...others] = this.#running.get(name) ?? []
     this.#running.delete(name)
     if (answer !== undefined) {
@@ -138,10 +153,10 @@ export class Idempotency {
       return answerAll(others, answer)
     }
     const next = others.find(({ isOver }) => !isOver)
-    if (!next?.restart || next === call) return
+    if (!next || next === call) return
     this.#running.set(name, [next, ...others.filter((other) => other !== next)])
-    next.whenOver = (later) => this.#over(name, principal, key, next, later)
-    next.restart()
+    // The one before may have gone while it still waited for the store.
+    this.#begin(next, asked)
   }
 
   /** Answers all who asked with what was kept. */

@@ -13,7 +13,7 @@ import type { Calls } from '../protocol/read-calls.ts'
 import type { Answering, OpenCallsHost } from './answering.ts'
 import { type CallHost, ServerCall } from './call.ts'
 import { describeFailure, refusal } from './failure.ts'
-import { FedStream } from './fed-stream.ts'
+import { type FedNumber, FedStream } from './fed-stream.ts'
 import { feedOf } from './feed.ts'
 import type { Connection } from './handler.ts'
 import { isAsyncIterable, notASource, type Operation } from './operation.ts'
@@ -188,7 +188,8 @@ export class OpenCalls implements CallHost, StreamHost, Calls {
   async renew(context: unknown): Promise<void> {
     this.context = context
     this.generation++
-    const uploads = this.#calls.values().filter(({ operation }) => operation.procedure.kind === 'upload')
+    // Those that are not accepted yet are asked about then: their input is not validated before.
+    const uploads = this.#calls.values().filter(({ isAcceptedUpload }) => isAcceptedUpload)
     const open = [...this.#streams.values(), ...uploads.map(toReauthorized)]
     await Promise.all(open.map((stream) => this.#askAgain(stream)))
   }
@@ -201,7 +202,8 @@ export class OpenCalls implements CallHost, StreamHost, Calls {
     this.#streams.clear()
     this.#calls = new IdMap()
     for (const stream of open) stream.cancel()
-    for (const call of calls) call.abort()
+    // The last first: who waits for another's answer leaves before that one, and is not run in its place.
+    for (const call of calls.reverse()) call.abort()
     this.#pushed.stopAll()
   }
 
@@ -223,6 +225,7 @@ export class OpenCalls implements CallHost, StreamHost, Calls {
   acceptUpload(call: ServerCall): void {
     call.deadline = Number.POSITIVE_INFINITY
     this.#host.send(encodeAccept(call.id, 0, undefined))
+    if (call.generation !== this.generation) this.#askAgain(toReauthorized(call))
   }
 
   accept(call: ServerCall, source: unknown): void {
@@ -237,7 +240,7 @@ export class OpenCalls implements CallHost, StreamHost, Calls {
     try {
       stream = feed
         ? new FedStream(this, call, number, credit, feed)
-        : new PulledStream(this, call, number, credit, source as AsyncIterable<unknown>)
+        : new PulledStream(this, call, number.number, credit, source as AsyncIterable<unknown>)
     } catch (error) {
       return call.fail(error)
     }
@@ -245,7 +248,7 @@ export class OpenCalls implements CallHost, StreamHost, Calls {
     this.#takeOff(call)
     // Before the first event it is where the consumer was, not the source: a break in between must lose nothing.
     const position = call.isResumable ? (call.options.lastEventId ?? feed?.position) : undefined
-    this.sendStream(encodeAccept(call.id, number, position))
+    this.sendStream(encodeAccept(call.id, stream.number, position))
     if (call.generation !== this.generation) this.#askAgain(stream)
     stream.start()
   }
@@ -287,11 +290,10 @@ export class OpenCalls implements CallHost, StreamHost, Calls {
 
   /** Refuses a call that has not run; of a repeat only this time is known. */
   #turnAway(id: number, error: RpcError, operation: Operation | undefined, { repeat }: OpenOptions): void {
-    const failure = describeFailure(error, operation, false)
+    const failure = describeFailure(error, operation, repeat ? 'unknown' : 'not-run')
     // Only errors of a contract have data that is checked, and this is none.
     if (failure instanceof Promise) return
-    const delivery = repeat ? 'unknown' : failure.delivery
-    this.#host.send(encodeError(id, { ...failure, delivery }, operation !== undefined && isStream(operation)))
+    this.#host.send(encodeError(id, failure, operation !== undefined && isStream(operation)))
     if (this.#rate?.isAbused) throw new FrameRefusal(closeCode.rateLimited, 'calls went on after RATE_LIMITED')
   }
 
@@ -301,12 +303,17 @@ export class OpenCalls implements CallHost, StreamHost, Calls {
   }
 
   /** Subscriptions of one topic share a number, so that their items' bytes are equal; on one connection each has its own. */
-  #streamNumber({ id, operation }: ServerCall, topic: object | undefined): number {
-    const shared = topic && this.#core.broadcast.sharedStreamNumber(operation, topic)
-    if (shared === undefined) return this.#core.broadcast.nextStreamNumber(id)
-    for (const stream of this.#streams.values())
-      if (stream.number === shared) return this.#core.broadcast.nextStreamNumber(id)
-    return shared
+  #streamNumber({ id, operation }: ServerCall, topic: object | undefined): FedNumber {
+    const { broadcast } = this.#core
+    const shared = topic && broadcast.sharedStreamNumber(operation, topic)
+    return shared === undefined || this.#hasStream(shared)
+      ? { number: broadcast.nextStreamNumber(id), isShared: false }
+      : { number: shared, isShared: true }
+  }
+
+  #hasStream(number: number): boolean {
+    for (const stream of this.#streams.values()) if (stream.number === number) return true
+    return false
   }
 }
 

@@ -55,12 +55,14 @@ export class PulledStream extends ServerStream {
 
   readonly #took = (result: IteratorResult<unknown>): void => {
     if (this.isOver) return
-    if (result.done) return this.end()
-    const item = result.value
-    const event = isStreamEvent(item) ? item : undefined
-    const id = this.call.isResumable ? event?.id : undefined
+    let id: string | undefined
     let payload: Payload | undefined | Promise<Payload | undefined>
     try {
+      // A source that is no generator may give anything.
+      if (result.done) return this.end()
+      const item = result.value
+      const event = isStreamEvent(item) ? item : undefined
+      id = this.call.isResumable ? event?.id : undefined
       payload = encodeOutput(this.call.operation, event ? event.value : item)
     } catch (error) {
       return this.fail(error)

@@ -256,8 +256,10 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Cl
     this.#backlog.block(waitingBehind >= this.#core.settings.limits.bufferedBytes / 2)
     if (!this.#backlog.isStopped) return
     // Held first and blocked now: nothing else would have it go on.
+    const wasResting = this.isResting
     this.#outbox.bulk.pump()
     this.#backlog.block(this.#outbox.bulk.lengthBehind >= this.#core.settings.limits.bufferedBytes / 2)
+    if (wasResting && !this.isResting) this.#wakeLater()
   }
 
   #tooMuchWaits(): void {
@@ -304,7 +306,7 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Cl
   }
 
   #pump(): void {
-    if (this.#outbox.bulk.length === 0) return
+    if (this.#outbox.bulk.length === 0 && !this.#backlog.isBlocked) return
     const wasResting = this.isResting
     this.#outbox.bulk.pump()
     this.#watchWaiting()
@@ -314,6 +316,11 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Cl
   #wakeSources(): void {
     this.calls.wake()
     this.#asked?.wake()
+  }
+
+  /** What is being said now is said first, and a source is not asked in the middle of its own item. */
+  #wakeLater(): void {
+    this.yieldTo(() => this.wake())
   }
 
   /** While nothing is read until large answers have gone, no acknowledgement is. Held only for its turn, it goes on by itself. */
@@ -345,7 +352,9 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Cl
 
   /** A live link is never broken for its copies: it can't be resumed any more, and that is all. */
   #overflow(): void {
-    if (this.#line) this.sequence.forget()
-    else this.end()
+    if (!this.#line) return this.end()
+    this.sequence.forget()
+    // Large messages wait for no acknowledgement any more, and nobody else would tell them, or what waits for them.
+    this.#wakeLater()
   }
 }
