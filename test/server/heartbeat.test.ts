@@ -15,8 +15,9 @@ const PONG = 13
 async function welcomed(server: Server) {
   const sent: unknown[][] = []
   const state = { closed: undefined as number | undefined, terminated: false }
-  const socket: ServerSocket & { bufferedAmount: number } = {
+  const socket: ServerSocket & { bufferedAmount: number; takenAmount: number | undefined } = {
     bufferedAmount: 0,
+    takenAmount: undefined,
     send: (text) => void sent.push(JSON.parse(String(text))),
     close: (code) => {
       state.closed ??= code
@@ -193,6 +194,21 @@ describe('a reader that takes nothing', () => {
       pong()
     }
     expect(state.closed).toBeUndefined()
+  })
+
+  it('that takes a little of one large write stays, and is closed when it takes no more', async () => {
+    const { socket, state, pong } = await welcomed(createServer(app))
+    // Node counts the whole of a write as unsent until all of it is taken.
+    socket.bufferedAmount = 10_000_000
+    socket.takenAmount = 0
+    for (let seconds = 0; seconds < 60; seconds++) {
+      socket.takenAmount += 1_000
+      if (seconds % 20 === 0) pong()
+      await vi.advanceTimersByTimeAsync(1_000)
+    }
+    expect(state.closed).toBe(undefined)
+    await vi.advanceTimersByTimeAsync(12_000)
+    expect(state.closed).toBe(4202)
   })
 })
 

@@ -26,6 +26,13 @@ export class NodeSocket implements ServerSocket {
     return this.#stream.writableLength
   }
 
+  /** Node's own idle timer looks at the same numbers of the handle, which has no public name for them. */
+  get takenAmount(): number | undefined {
+    const { _handle: handle } = this.#stream as { _handle?: { bytesWritten?: number; writeQueueSize?: number } | null }
+    const { bytesWritten, writeQueueSize } = handle ?? {}
+    return bytesWritten === undefined || writeQueueSize === undefined ? undefined : bytesWritten - writeQueueSize
+  }
+
   /** Passes the socket's events on, until it is closed. */
   connect(events: SocketEvents): void {
     const socket = this.#webSocket

@@ -80,6 +80,10 @@ export class ServerConnection implements ServerControl, SocketEvents, SessionLin
     return this.#socket.bufferedAmount
   }
 
+  get takenAmount(): number | undefined {
+    return this.#socket.takenAmount
+  }
+
   // ── Socket events ──────────────────────────────────────────────────────────
 
   text(text: string): void {

@@ -8,6 +8,8 @@ export interface Beating {
   readonly lastReceivedAt: number
   readonly lastSentAt: number
   readonly bufferedAmount: number
+  /** Changes with what the other end takes; undefined where nobody can tell. */
+  readonly takenAmount: number | undefined
   /** This end reads nothing of it for now. */
   readonly isPaused: boolean
   /** Its credentials have ended, and so has the time to get others. */
@@ -20,8 +22,9 @@ export interface Beating {
 interface Watch {
   /** When it was pinged, if nothing has come since. */
   pingedAt: number | undefined
-  /** Unsent bytes at the last look, and since when none was taken. */
+  /** Unsent and taken bytes at the last look, and since when none was taken. */
   buffered: number
+  taken: number | undefined
   stuckSince: number
 }
 
@@ -106,10 +109,11 @@ export class Heartbeat {
   }
 
   #checkStuck(connection: Beating, watch: Watch, now: number, stalled: boolean): void {
-    const buffered = connection.bufferedAmount
+    const { bufferedAmount: buffered, takenAmount: taken } = connection
     // While this end slept nobody wrote for it.
-    if (stalled || buffered === 0 || buffered < watch.buffered) watch.stuckSince = now
+    if (stalled || buffered === 0 || buffered < watch.buffered || taken !== watch.taken) watch.stuckSince = now
     watch.buffered = buffered
+    watch.taken = taken
     if (now - watch.stuckSince <= stuckMs) return
     connection.close(closeCode.slowConsumer, 'takes no bytes')
     connection.drop()
@@ -118,7 +122,7 @@ export class Heartbeat {
   #watch(connection: Beating, now: number): Watch {
     let watch = this.#watches.get(connection)
     if (!watch) {
-      watch = { pingedAt: undefined, buffered: 0, stuckSince: now }
+      watch = { pingedAt: undefined, buffered: 0, taken: undefined, stuckSince: now }
       this.#watches.set(connection, watch)
     }
     return watch

@@ -4,6 +4,11 @@
 export interface ServerSocket {
   /** Bytes handed to `send` that the kernel has not taken yet. */
   readonly bufferedAmount: number
+  /**
+   * Rises with each byte the kernel takes, where the runtime can tell: `bufferedAmount` may stand still until all of a large write is
+   * taken.
+   */
+  readonly takenAmount?: number | undefined
   /** Writes one frame: a string as a text frame, bytes as a binary one. The bytes are never changed. */
   send(frame: string | Uint8Array): void
   /** Starts the closing handshake; the adapter ends it after its own limit. */
