@@ -64,6 +64,21 @@ describe('misuse', () => {
       'options.onError: expected a function, got a string',
     ],
     [
+      'an option that there is not',
+      () => createServer(app, untyped({ keepAliveMs: 5_000 })),
+      'options.keepAliveMs: expected one of authenticate, identify,',
+    ],
+    [
+      'an option within an option that there is not',
+      () => createServer(app, { keepAlive: untyped({ interval: 5_000 }) }),
+      'options.keepAlive.interval: expected one of intervalMs, timeoutMs',
+    ],
+    [
+      'an option of serve for attach',
+      () => attach(app, createHttpServer(), untyped({ port: 3000 })),
+      'options.port: expected one of path, origins, allowedHosts, trustedProxies, authenticate,',
+    ],
+    [
       'a limit of zero',
       () => createServer(app, { limits: { calls: 0 } }),
       'options.limits.calls: expected a positive integer, got 0',
@@ -121,6 +136,13 @@ describe('misuse', () => {
     await expect(serve(app, { port: untyped(port) })).rejects.toThrow(
       'options.port: expected an integer from 0 to 65535',
     )
+  })
+
+  it.each([
+    ['a misspelt option', { prot: 3000 }, 'options.prot: expected one of port, host, tls, path, origins,'],
+    ['a port in place of options', 3000, 'options: expected an object such as { limits: { … } }, got a number'],
+  ])('%s is refused', async (_what, options, words) => {
+    await expect(serve(app, untyped(options))).rejects.toThrow(words)
   })
 
   it('a server that is refused leaves no port open', async () => {

@@ -12,9 +12,9 @@ import { subprotocol } from '../protocol/close.ts'
 import type { App } from '../server/app.ts'
 import type { ServerStats } from '../server/core.ts'
 import type { ServerConnections } from '../server/handler.ts'
-import type { CloseOptions, DisconnectOptions, ServerOptions } from '../server/options.ts'
+import { type CloseOptions, type DisconnectOptions, requireNames, type ServerOptions } from '../server/options.ts'
 import { createServer, type ServerArguments } from '../server/server.ts'
-import { pathsOf, type UpgradeOptions, upgradeListener } from './upgrade-listener.ts'
+import { pathsOf, type UpgradeOptions, upgradeListener, upgradeOptionNames } from './upgrade-listener.ts'
 
 export type { UpgradeOptions }
 
@@ -57,11 +57,13 @@ export async function serve<Router, Context>(
   ...rest: ServerArguments<Context, ServeOptions<Context>>
 ): Promise<NodeServer<Context>> {
   const options = (rest[0] ?? {}) as ServeOptions<Context>
+  requireNames(options, ['port', 'host', 'tls', ...upgradeOptionNames])
   requirePort(options.port)
-  const httpServer = options.tls ? createHttpsServer(options.tls, answerPlainHttp) : createHttpServer(answerPlainHttp)
+  const { port, host, tls, ...attachOptions } = options
+  const httpServer = tls ? createHttpsServer(tls, answerPlainHttp) : createHttpServer(answerPlainHttp)
   // Before it listens: what is refused here leaves no open port behind.
-  const attached = attach(app, httpServer, options as AttachOptions<Context>)
-  await listen(httpServer, options.port ?? 0, options.host)
+  const attached = attach(app, httpServer, attachOptions as unknown as AttachOptions<Context>)
+  await listen(httpServer, port ?? 0, host)
   let closing: Promise<void> | undefined
   const close = async (closeOptions?: CloseOptions): Promise<void> => {
     await attached.close(closeOptions)
@@ -117,16 +119,19 @@ export function attach<Router, Context>(
   httpServer: HttpServer,
   ...rest: ServerArguments<Context, AttachOptions<Context>>
 ): AttachedServer<Context> {
-  const options = (rest[0] ?? {}) as ServerOptions<Context> & UpgradeOptions
-  const path = options.path ?? '/'
+  const options = (rest[0] ?? {}) as AttachOptions<Context>
+  requireNames(options, upgradeOptionNames)
+  const { path = '/', origins = [], allowedHosts = [], trustedProxies = [], ...serverOptions } = options
   if (!path.startsWith('/'))
     throw mistake(`options.path: expected a path that begins with "/", got "${path}"`, 'server')
   requireHttpServer(httpServer, path)
   const server = createServer(
     app,
-    ...([{ schedule: process.nextTick, yieldTo: setImmediate, ...options }] as unknown as ServerArguments<Context>),
+    ...([
+      { schedule: process.nextTick, yieldTo: setImmediate, ...serverOptions },
+    ] as unknown as ServerArguments<Context>),
   )
-  const upgrade = upgradeListener(httpServer, server, path, options)
+  const upgrade = upgradeListener(httpServer, server, path, { origins, allowedHosts, trustedProxies })
   httpServer.on('upgrade', upgrade)
   return {
     get url() {

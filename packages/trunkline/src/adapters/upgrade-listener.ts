@@ -34,6 +34,13 @@ export interface UpgradeOptions {
   trustedProxies?: readonly string[]
 }
 
+export const upgradeOptionNames = [
+  'path',
+  'origins',
+  'allowedHosts',
+  'trustedProxies',
+] as const satisfies readonly (keyof UpgradeOptions)[]
+
 /** Room for a frame's head and for other messages of a batch, which is cut at 64 KiB. */
 const frameRoom = 64 * 1024
 
@@ -53,7 +60,7 @@ export function upgradeListener(
   httpServer: HttpServer,
   server: Pick<Server, 'accept' | 'isFull' | 'mayConnect' | 'isCrowded' | 'messageBytes'>,
   path: string,
-  { origins = [], allowedHosts = [], trustedProxies = [] }: UpgradeOptions,
+  { origins, allowedHosts, trustedProxies }: Required<Omit<UpgradeOptions, 'path'>>,
 ): UpgradeListener {
   const rules = { origins: requireOrigins(origins), allowedHosts: requireHosts(allowedHosts) }
   const trusted = trustProxies(trustedProxies)
