@@ -50,6 +50,16 @@ describe('misuse', () => {
       () => implement(chat).handlers(untyped(undefined)),
       'handlers: expected a record of handlers { whoami, messages, anything }, got undefined',
     ],
+    [
+      'an app in place of a router',
+      () => implement(untyped(app)),
+      'implement(router): expected a router, got an app, which has its handlers already',
+    ],
+    [
+      'an option of a publisher that there is not',
+      () => memoryPublisher(untyped({ histroy: 16 })),
+      'memoryPublisher({ histroy }): expected only history, maxAgeMs',
+    ],
     ['no middleware', () => implement(chat).use(untyped('x')), 'use(middleware): expected a function, got a string'],
     ['an app without handlers', () => createServer(untyped(implement(chat))), 'got one without its handlers'],
     ['no app', () => createServer(untyped(undefined)), 'got undefined'],
