@@ -104,7 +104,7 @@ describe('state', () => {
       status: 'waiting',
       attempt: 1,
       nextAttemptAt: Date.now() + 350,
-      reason: 'the connection was lost; trying again soon',
+      reason: 'the line is down; trying again soon',
       code: 1006,
     })
   })

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer, Server } from 'node:net'
 import { query, RpcError, router, type as unchecked } from 'trunkline'
 import { createClient } from 'trunkline/client'
@@ -134,6 +135,25 @@ describe('a client', () => {
     client.connection.connect().catch(() => {})
     await reaches(client, 'waiting')
     expect(client.connection.state.attempt).toBe(1)
+  })
+
+  it.each([
+    [200, {}, 'HTTP 200 OK: no WebSocket at this address; trying'],
+    [
+      301,
+      { location: '/rpc/' },
+      'HTTP 301 Moved Permanently: no WebSocket at this address; it points to /rpc/; trying',
+    ],
+    [502, {}, 'HTTP 502 Bad Gateway; trying'],
+  ])('that is answered with a page of status %s says so', async (status, headers, words) => {
+    const pages = createHttpServer((_request, response) => response.writeHead(status, headers).end('<h1>Hello</h1>'))
+    await new Promise<void>((resolve) => pages.listen(0, '127.0.0.1', resolve))
+    stops.push(() => pages.close())
+    const { port } = pages.address() as AddressInfo
+    const client = createClient<typeof contract>({ url: `ws://127.0.0.1:${port}/rpc`, eager: true })
+    stops.push(() => client.connection.close())
+    await reaches(client, 'waiting')
+    expect(client.connection.state.reason).toContain(words)
   })
 
   it('can close while the socket is still connecting', async () => {

@@ -166,6 +166,7 @@ const atRunTime: Record<string, () => string | Promise<string>> = {
     }
     return errors[0]?.message ?? ''
   },
+  'An option that there is not': () => thrownBy(() => serve(app, untyped({ prot: 3000 }))),
   'A port that is in use': async () => {
     const first = await serve(app, { host: '127.0.0.1' })
     const { port } = new URL(first.url)

@@ -211,6 +211,13 @@ export const sections: readonly Section[] = [
         advice: '`serve(implement(chat).handlers({ … }))`.',
       },
       {
+        title: 'An option that there is not',
+        code: 'serve(app, { prot: 3000 })',
+        said: 'throws',
+        advice:
+          'The compiler says it too, unless the options come from a variable. What each one does: [reference](reference.md#server).',
+      },
+      {
         title: 'A port that is in use',
         code: 'serve(app, { port: 3000 })',
         said: 'throws',

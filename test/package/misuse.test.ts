@@ -50,6 +50,16 @@ describe('misuse', () => {
       () => implement(chat).handlers(untyped(undefined)),
       'handlers: expected a record of handlers { whoami, messages, anything }, got undefined',
     ],
+    [
+      'an app in place of a router',
+      () => implement(untyped(app)),
+      'implement(router): expected a router, got an app, which has its handlers already',
+    ],
+    [
+      'an option of a publisher that there is not',
+      () => memoryPublisher(untyped({ histroy: 16 })),
+      'memoryPublisher({ histroy }): expected only history, maxAgeMs',
+    ],
     ['no middleware', () => implement(chat).use(untyped('x')), 'use(middleware): expected a function, got a string'],
     ['an app without handlers', () => createServer(untyped(implement(chat))), 'got one without its handlers'],
     ['no app', () => createServer(untyped(undefined)), 'got undefined'],
@@ -62,6 +72,16 @@ describe('misuse', () => {
       'an option that is no function',
       () => createServer(app, { onError: untyped('log') }),
       'options.onError: expected a function, got a string',
+    ],
+    [
+      'an option that there is not',
+      () => createServer(app, untyped({ keepAliveMs: 5_000 })),
+      'options.keepAliveMs: expected one of port, host, tls, path, origins,',
+    ],
+    [
+      'an option within an option that there is not',
+      () => createServer(app, { keepAlive: untyped({ interval: 5_000 }) }),
+      'options.keepAlive.interval: expected one of intervalMs, timeoutMs',
     ],
     [
       'a limit of zero',
@@ -121,6 +141,13 @@ describe('misuse', () => {
     await expect(serve(app, { port: untyped(port) })).rejects.toThrow(
       'options.port: expected an integer from 0 to 65535',
     )
+  })
+
+  it.each([
+    ['a misspelt option', { prot: 3000 }, 'options.prot: expected one of port, host, tls, path, origins,'],
+    ['a port in place of options', 3000, 'options: expected an object such as { limits: { … } }, got a number'],
+  ])('%s is refused', async (_what, options, words) => {
+    await expect(serve(app, untyped(options))).rejects.toThrow(words)
   })
 
   it('a server that is refused leaves no port open', async () => {

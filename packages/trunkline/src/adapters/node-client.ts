@@ -107,7 +107,7 @@ const maxRefusalLength = 300
 
 /** An upgrade answered with HTTP: its status, and the reason in words where it comes as plain text. */
 function readRefusal(response: IncomingMessage, done: (text: string) => void): void {
-  const { statusCode, statusMessage, headers } = response
+  const { statusCode = 0, statusMessage, headers } = response
   let text = ''
   response.setEncoding('utf8')
   response.on('data', (chunk: string) => {
@@ -115,7 +115,12 @@ function readRefusal(response: IncomingMessage, done: (text: string) => void): v
     if (text.length > maxRefusalLength) response.destroy()
   })
   response.once('close', () => {
-    const words = headers['content-type']?.startsWith('text/plain') ? text.slice(0, maxRefusalLength).trim() : ''
+    let words = headers['content-type']?.startsWith('text/plain') ? text.slice(0, maxRefusalLength).trim() : ''
+    // Some page answers gladly, or says where else to look: neither is a refusal in words.
+    if (statusCode < 400) words = `no WebSocket at this address${elsewhere(headers.location)}`
     done(`HTTP ${statusCode} ${statusMessage}${words && `: ${words}`}`)
   })
 }
+
+const elsewhere = (location: string | undefined): string =>
+  location ? `; it points to ${location.slice(0, maxRefusalLength)}` : ''

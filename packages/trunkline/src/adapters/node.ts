@@ -12,7 +12,7 @@ import { subprotocol } from '../protocol/close.ts'
 import type { App } from '../server/app.ts'
 import type { ServerStats } from '../server/core.ts'
 import type { ServerConnections } from '../server/handler.ts'
-import type { CloseOptions, DisconnectOptions, ServerOptions } from '../server/options.ts'
+import { type CloseOptions, type DisconnectOptions, requireOptions, type ServerOptions } from '../server/options.ts'
 import { createServer, type ServerArguments } from '../server/server.ts'
 import { pathsOf, type UpgradeOptions, upgradeListener } from './upgrade-listener.ts'
 
@@ -130,7 +130,9 @@ export function attach<Router, Context>(
   requireHttpServer(httpServer, path)
   const server = createServer(
     app,
-    ...([{ schedule: process.nextTick, yieldTo: setImmediate, ...options }] as unknown as ServerArguments<Context>),
+    ...([
+      { schedule: process.nextTick, yieldTo: setImmediate, ...requireOptions(options) },
+    ] as unknown as ServerArguments<Context>),
   )
   const upgrade = upgradeListener(httpServer, server, path, options)
   httpServer.on('upgrade', upgrade)

@@ -82,7 +82,7 @@ const meanings: Readonly<Record<Closing['kind'], Readonly<Record<number, string>
 /** A code that is not listed: `final` from 4000 to 4099, else `again`; among those 1005 (no code) and 1006 (cut without a close frame). */
 export function closingOf(code: number, reason: string, isLost: boolean): Closing {
   let kind: Closing['kind'] = code >= 4000 && code < 4100 ? 'final' : 'again'
-  let words = kind === 'final' ? `the server closed for good (${code})` : 'the connection was lost'
+  let words = kind === 'final' ? `the server closed for good (${code})` : 'the line is down'
   for (const known of Object.keys(meanings) as Closing['kind'][]) {
     if (!meanings[known][code]) continue
     kind = known

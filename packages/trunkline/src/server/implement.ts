@@ -38,6 +38,9 @@ type NoContext = {}
 export function implement<const Router extends RouterRecord>(
   router: Router,
 ): Implementer<Router, NoContext, NoContext> {
+  if (typeof router === 'object' && router !== null && serves in router) {
+    throw mistake('implement(router): expected a router, got an app, which has its handlers already', 'handlers')
+  }
   checkRouter(router)
   return implementWith(router, { stack: [], needsContext: false })
 }

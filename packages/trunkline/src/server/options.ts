@@ -164,18 +164,48 @@ export interface ServerSettings {
   readonly yieldTo: (task: () => void) => void
 }
 
+/** As a record, so that the compiler says which one is missing. */
+const ownNames: Readonly<Record<'authenticate' | keyof CommonServerOptions<never>, true>> = {
+  authenticate: true,
+  identify: true,
+  reauthorize: true,
+  onError: true,
+  validateOutput: true,
+  keepAlive: true,
+  helloTimeoutMs: true,
+  authTimeoutMs: true,
+  limits: true,
+  resume: true,
+  resultStore: true,
+  rateLimit: true,
+  types: true,
+  schedule: true,
+  yieldTo: true,
+}
+
+/** What an adapter reads itself: the same options may be given to each door. */
+const adapterNames = ['port', 'host', 'tls', 'path', 'origins', 'allowedHosts', 'trustedProxies']
+
+/** @throws TypeError for options that are no object, or a name that nobody would read */
+export function requireOptions<Options extends object>(options: Options): Options {
+  if (typeof options !== 'object') {
+    throw mistake(`options: expected an object such as { limits: { … } }, got ${describe(options)}`, 'server')
+  }
+  const known = [...adapterNames, ...Object.keys(ownNames)]
+  for (const name of Object.keys(options)) {
+    if (!known.includes(name)) throw mistake(`options.${name}: expected one of ${known.join(', ')}`, 'server')
+  }
+  return options
+}
+
 export function resolveOptions(options: CommonServerOptions<never> & { authenticate?: unknown }): ServerSettings {
-  const { keepAlive = {} } = options
   return {
     authenticate: requireFunction('authenticate', options.authenticate),
     identify: requireFunction('identify', options.identify),
     reauthorize: requireFunction('reauthorize', options.reauthorize),
     onError: requireFunction('onError', options.onError) ?? logError,
     validateOutput: options.validateOutput ?? true,
-    keepAlive: {
-      intervalMs: requirePositive('keepAlive.intervalMs', keepAlive.intervalMs ?? 25_000),
-      timeoutMs: requirePositive('keepAlive.timeoutMs', keepAlive.timeoutMs ?? 10_000),
-    },
+    keepAlive: fill('keepAlive', options.keepAlive ?? {}, { intervalMs: 25_000, timeoutMs: 10_000 }),
     helloTimeoutMs: requirePositive('helloTimeoutMs', options.helloTimeoutMs ?? 5_000),
     authTimeoutMs: requirePositive('authTimeoutMs', options.authTimeoutMs ?? 10_000),
     limits: resolveLimits(options.limits ?? {}),

@@ -83,7 +83,10 @@ class MemoryPublisher implements Publisher {
   #forgotten = 0
   #sweptAt = performance.now()
 
-  constructor({ history = 256, maxAgeMs = 120_000 }: MemoryPublisherOptions) {
+  constructor({ history = 256, maxAgeMs = 120_000, ...others }: MemoryPublisherOptions) {
+    for (const name of Object.keys(others)) {
+      throw mistake(`memoryPublisher({ ${name} }): expected only history, maxAgeMs`, 'subscriptions')
+    }
     this.#history = requireCount('history', history)
     this.#maxAgeMs = requireCount('maxAgeMs', maxAgeMs)
   }

@@ -2,7 +2,13 @@
 import type { App } from './app.ts'
 import { ServerCore, type ServerStats } from './core.ts'
 import type { ServerConnections } from './handler.ts'
-import { type CloseOptions, type DisconnectOptions, resolveOptions, type ServerOptions } from './options.ts'
+import {
+  type CloseOptions,
+  type DisconnectOptions,
+  requireOptions,
+  resolveOptions,
+  type ServerOptions,
+} from './options.ts'
 import type { ServerSocket, SocketEvents, UpgradeRequest } from './socket.ts'
 
 /** A server without a runtime; `trunkline/node` gives it sockets. */
@@ -40,11 +46,9 @@ export function createServer<Router, Context>(
   app: App<Router, Context>,
   ...rest: ServerArguments<Context>
 ): Server<Context> {
+  const options = requireOptions((rest[0] ?? {}) as ServerOptions<never>)
   // Contexts are a matter of types; at run time the server hands on what `authenticate` gave.
-  return new ServerCore(
-    app as App,
-    resolveOptions((rest[0] ?? {}) as ServerOptions<never>),
-  ) as Server<never> as Server<Context>
+  return new ServerCore(app as App, resolveOptions(options)) as Server<never> as Server<Context>
 }
 
 /** Options may be left out when none is required. */
