@@ -27,7 +27,7 @@ const server = attach(createChat(store), httpServer, {
 })
 
 httpServer.once('error', (error) => {
-  console.error(`The chat can't listen: ${error.message}`)
+  console.error(`The chat can't listen: ${error.message}; PORT=… and HOST=… say where else`)
   process.exitCode = 1
 })
 httpServer.listen(Number(process.env.PORT || 3000), process.env.HOST, () => {

@@ -26,7 +26,7 @@ const server = attach(app, httpServer, {
 })
 
 httpServer.once('error', (error) => {
-  console.error(`The files can't be served: ${error.message}`)
+  console.error(`The files can't be served: ${error.message}; PORT=… and HOST=… say where else`)
   process.exitCode = 1
 })
 httpServer.listen(Number(process.env.PORT || 3000), process.env.HOST, () => {

@@ -25,7 +25,7 @@ const server = attach(arena.app, httpServer, {
 })
 
 httpServer.once('error', (error) => {
-  console.error(`The game can't listen: ${error.message}`)
+  console.error(`The game can't listen: ${error.message}; PORT=… and HOST=… say where else`)
   process.exitCode = 1
 })
 httpServer.listen(Number(process.env.PORT || 3000), process.env.HOST, () => {

@@ -14,7 +14,7 @@ const bytes = randomBytes(size)
 const sha256 = createHash('sha256').update(bytes).digest('hex')
 
 const row = (page: Page, name: string): Locator =>
-  page.getByRole('region', { name: 'Under way' }).getByRole('listitem').filter({ hasText: name })
+  page.getByRole('region', { name: 'Your transfers' }).getByRole('listitem').filter({ hasText: name })
 const stored = (page: Page, name: string): Locator =>
   page.getByRole('region', { name: 'At the server' }).getByRole('listitem').filter({ hasText: name })
 const press = (page: Page, name: string): Promise<void> => page.getByRole('button', { name, exact: true }).click()
@@ -156,6 +156,20 @@ describe.skipIf(reason)(`files in a browser${reason}`, { timeout: timeout * 2 },
     await page.keyboard.press('Enter')
     await page.getByText('Nothing yet.').waitFor()
     expect(await readdir(files.folder)).toEqual([])
+  })
+
+  it.each([
+    [{ hasTouch: true, isMobile: true }, 'Send files'],
+    [{}, 'Drop files here'],
+  ])('asks with %o for what can be done there: %s', async (options, words) => {
+    const page = await files.open({ ...options, viewport: { width: 390, height: 844 } })
+    await page.getByText(words).waitFor()
+    expect(
+      await page
+        .getByText(/^(Send|Drop) files/)
+        .and(page.locator(':visible'))
+        .allInnerTexts(),
+    ).toEqual([words])
   })
 
   it.each(['light', 'dark'] as const)('can be read in the %s, and fits a phone', async (colorScheme) => {

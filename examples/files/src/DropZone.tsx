@@ -9,7 +9,14 @@ export function DropZone({ onFiles }: { onFiles: (files: File[]) => void }) {
     <div className="drop" data-over={isOver || undefined}>
       <Icon name="up" />
       <p>
-        {isOver ? 'Let go to upload' : 'Drop files here'}
+        {isOver ? (
+          'Let go to upload'
+        ) : (
+          <>
+            <span className="by-mouse">Drop files here</span>
+            <span className="by-touch">Send files</span>
+          </>
+        )}
         <small>Any size. A lost connection costs nothing: it goes on where it was.</small>
       </p>
       <button type="button" onClick={() => input.current?.click()}>

@@ -1,4 +1,4 @@
-// The page: where files are dropped, what is under way, and what the server has.
+// The page: where files are dropped, what this page sends and fetches, and what the server has.
 import { useEffect, useState, useSyncExternalStore } from 'react'
 import { DropZone } from './DropZone.tsx'
 import { FileList } from './FileList.tsx'
@@ -27,8 +27,8 @@ export function Page({ line }: { line: Line }) {
       <main>
         <DropZone onFiles={(chosen) => chosen.forEach((file) => void transfers.upload(file))} />
         {list.length > 0 && (
-          <section aria-labelledby="under-way">
-            <h2 id="under-way">Under way</h2>
+          <section aria-labelledby="transfers">
+            <h2 id="transfers">Your transfers</h2>
             <ul>
               {list.map((transfer) => (
                 <TransferRow
