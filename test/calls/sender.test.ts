@@ -210,6 +210,16 @@ describe('an iterable', () => {
   })
 
   it.each([
+    ['gives nothing in next()', undefined],
+    ['gives a result that throws', Object.defineProperty({}, 'done', { get: fail })],
+  ])('that %s ends the call', async (_what, result) => {
+    send({ [Symbol.asyncIterator]: () => ({ next: async () => result }) as AsyncIterator<unknown> })
+    await settle()
+    expect(failures).toEqual([expect.any(Error)])
+    expect(sent).toEqual([])
+  })
+
+  it.each([
     ['throws in return()', () => fail()],
     ['rejects in return()', async () => fail()],
     ['has no return()', undefined],

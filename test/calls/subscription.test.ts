@@ -505,6 +505,23 @@ describe('against a scripted server', () => {
     await client.connection.close()
   })
 
+  it('a gap that waits takes no room of what is opened again', async () => {
+    const client = await connected()
+    const iterator = client.api.feed(undefined, { credit: 1 })[Symbol.asyncIterator]()
+    await settle()
+    lastSocket().say([5, 1, 9, 'p'], [6, 9, 1, 'a'], [7, 9, { reason: 'dropped' }])
+    lastSocket().onclose?.({ code: 1006, reason: '' })
+    await vi.advanceTimersByTimeAsync(500)
+    await welcome()
+    const [, id, , , { credit }] = lastSocket().opens()[0] as [number, number, string, null, { credit: unknown }]
+    expect(credit).toEqual([0, 0])
+    lastSocket().say([5, id, 4, 'q'])
+    expect(await take(iterator, 1)).toEqual([1])
+    await settle()
+    expect(lastSocket().sent.filter(([type]) => type === 9)).toEqual([[9, id, 1, 1_024]])
+    await client.connection.close()
+  })
+
   it('the first credit of a repeat is what the loop has room for', async () => {
     const client = await connected()
     const iterator = client.api.feed()[Symbol.asyncIterator]()

@@ -255,6 +255,15 @@ describe('after a stall of its own loop', () => {
   })
 })
 
+it('a listener of goaway that closes the connection has the last word', async () => {
+  const { connection, socket } = await connected()
+  connection.on('goaway', () => void connection.close())
+  socket.say([14, { drainMs: 0, reason: 'a deploy' }])
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect(connection.state.status).toBe('closed')
+  expect(ScriptedSocket.made).toHaveLength(1)
+})
+
 describe('a line that was left', () => {
   it('touches nothing of the next one, whatever comes late', async () => {
     const { api, connection, socket } = await connected()

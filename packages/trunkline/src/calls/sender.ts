@@ -142,9 +142,17 @@ export class Sender {
   }
 
   // Bound once a call, not once an item.
-  readonly #took = ({ done, value }: IteratorResult<unknown>): void => {
+  readonly #took = (result: IteratorResult<unknown>): void => {
     this.#isBusy = false
     if (this.#isOver) return
+    let done: boolean | undefined
+    let value: unknown
+    try {
+      // A source that is no generator may give anything.
+      ;({ done, value } = result)
+    } catch (error) {
+      return this.#failed(error)
+    }
     if (done) return this.#finish()
     this.#write(value)
     this.wake()

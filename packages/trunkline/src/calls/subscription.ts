@@ -133,10 +133,13 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
 
   /** First credit of the stream when it is opened again: counts begin anew, and what still waits here is charged to it. */
   reopen(): CreditPair {
-    let bytes = 0
-    for (let index = this.#head; index < this.#buffer.length; index++) bytes += this.#buffer[index]?.bytes ?? 0
+    // Gaps cost no credit, and give none back.
+    const items = this.#buffer.filter((received) => received && !received.gap) as Received[]
     this.#isPaused = false
-    return this.#window.restart(this.size, bytes)
+    return this.#window.restart(
+      items.length,
+      items.reduce((sum, { bytes }) => sum + bytes, 0),
+    )
   }
 
   // ── For the loop ───────────────────────────────────────────────────────────

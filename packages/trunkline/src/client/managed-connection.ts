@@ -239,7 +239,8 @@ export class ManagedConnection implements ClientConnection, LineHost, SessionHos
   goaway(line: Line, drainMs: number, reason: string, spreadMs = this.#spreadMs): void {
     this.#spreadMs = spreadMs
     this.#emitter.emit('goaway', { drainMs, reason })
-    if (line !== this.#line) return
+    // A listener may have closed it.
+    if (line !== this.#line || this.state.status === 'closed') return
     this.#line = undefined
     this.#session = this.#newSession(false)
     this.#status.code = closeCode.leaving
