@@ -41,27 +41,29 @@ class ScriptedSocket {
 }
 
 const OPEN = 2
+const AUTHENTICATE = 15
 const PING = 12
 const PONG = 13
 let clockJump = 0
 
-async function connected() {
+async function connected(fields: object = {}) {
   const client = createClient<typeof contract>({
     url: 'ws://a.test',
     WebSocket: ScriptedSocket as unknown as WebSocketConstructor,
+    params: () => ({}),
     eager: true,
   })
   await vi.advanceTimersByTimeAsync(0)
   const socket = lastSocket()
-  await welcome(socket)
+  await welcome(socket, fields)
   return { ...client, socket }
 }
 
 const lastSocket = () => ScriptedSocket.made.at(-1) as ScriptedSocket
 
-async function welcome(socket: ScriptedSocket): Promise<void> {
+async function welcome(socket: ScriptedSocket, fields: object = {}): Promise<void> {
   socket.onopen?.()
-  socket.say([1, { connection: 'c', session: 'new' }])
+  socket.say([1, { connection: 'c', session: 'new', ...fields }])
   await vi.advanceTimersByTimeAsync(0)
 }
 
@@ -262,6 +264,30 @@ it('a listener of goaway that closes the connection has the last word', async ()
   await vi.advanceTimersByTimeAsync(60_000)
   expect(connection.state.status).toBe('closed')
   expect(ScriptedSocket.made).toHaveLength(1)
+})
+
+describe('a server that does not take credentials on the live line', () => {
+  it('gets other params by another attempt, which goes on with the session', async () => {
+    const { api, connection, socket } = await connected()
+    const call = api.echo(1)
+    const taken = connection.authenticate()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(socket.all(AUTHENTICATE)).toHaveLength(0)
+    expect(socket.left).toBeDefined()
+    const next = lastSocket()
+    expect(next).not.toBe(socket)
+    await welcome(next)
+    await taken
+    expect(connection.state.status).toBe('open')
+    next.say([3, Number(next.all(OPEN)[0]?.[1]), 'again'])
+    expect(await call).toBe('again')
+  })
+
+  it('is sent none when they are about to expire', async () => {
+    const { socket } = await connected({ expiresInMs: 1_000 })
+    await vi.advanceTimersByTimeAsync(20_000)
+    expect(socket.all(AUTHENTICATE)).toHaveLength(0)
+  })
 })
 
 describe('a line that was left', () => {

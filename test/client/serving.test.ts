@@ -332,4 +332,38 @@ describe('close()', () => {
     await settle()
     expect(socket.told.filter(([type]) => type === 3)).toEqual([])
   })
+
+  it('aborts what is served to a server that goes too, and waits for that socket', async () => {
+    const { socket, connection } = await join()
+    socket.say([2, 2, 'hang'], [2, 4, 'moves', null, { credit: [1, 10_000] }])
+    await settle()
+    socket.say([14, { drainMs: 60_000, reason: 'a deploy', spreadMs: 0 }])
+    await settle()
+    const elsewhere = await opened()
+    let isClosed = false
+    const closing = connection.close().then(() => {
+      isClosed = true
+    })
+    await settle()
+    expect(aborted).toEqual(['hang'])
+    expect(finished).toBe(1)
+    expect(socket.left).toMatchObject({ code: 1000 })
+    elsewhere.onclose?.({ code: 1000, reason: '' })
+    await settle()
+    expect(isClosed).toBe(false)
+    socket.onclose?.({ code: 1000, reason: '' })
+    await closing
+  })
+
+  it('waits no longer than 5 s for any of them', async () => {
+    const { socket, connection } = await join()
+    socket.say([2, 2, 'hang'])
+    await settle()
+    socket.say([14, { drainMs: 60_000, reason: 'a deploy', spreadMs: 0 }])
+    await settle()
+    await opened()
+    const closing = connection.close()
+    await vi.advanceTimersByTimeAsync(5_000)
+    await closing
+  })
 })

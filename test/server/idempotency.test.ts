@@ -311,6 +311,19 @@ describe('a store', () => {
     throw new Error('the store is down')
   }
 
+  it.each([
+    ['cut off', '3,"a 1'],
+    ['of another make', '{"value":"a 1"}'],
+    ['another message', '5,7'],
+    ['with broken parts', '3,0\n%'],
+    ['no text', 7],
+  ])('that gives an answer that is damaged (%s) is reported, and the call runs', async (_how, given) => {
+    const get = async () => given as string
+    const { client } = start({ resultStore: storeOf({ get }) })
+    expect(await client().api.pay('a', key)).toBe('a 1')
+    expect(reports.map(String)).toEqual(['Error: The result store gave what is no answer of "pay k"'])
+  })
+
   it('that never answers costs the call its deadline, and the next ones theirs only', async () => {
     const { client, pair } = start({
       resultStore: storeOf({ get: () => new Promise(() => {}) }),

@@ -190,6 +190,22 @@ describe('a server with a rate limit', () => {
     expect(runs).toEqual(['one'])
     expect(end.sent.filter(([type]) => type === 4)).toHaveLength(1_025)
   })
+
+  it('closes with 4103 repeats that are refused and go on, but takes nothing for those of an honest client', async () => {
+    const changing = implement(router({ one: mutation() })).handlers({ one: () => void runs.push('one') })
+    const { connect } = acceptOn(changing as never, { rateLimit: { perSecond: 1, burst: 1 } })
+    const end = connect()
+    end.say(hello())
+    for (let call = 0; call < 1_024; call++) end.say([2, 2 * call + 1, 'one', null, { repeat: true }])
+    await vi.advanceTimersByTimeAsync(0)
+    expect(end.closed).toEqual([])
+    end.say([2, 2_049, 'one'])
+    await vi.advanceTimersByTimeAsync(0)
+    expect(runs).toEqual(['one'])
+    for (let call = 1_025; call < 1_100; call++) end.say([2, 2 * call + 1, 'one', null, { repeat: true }])
+    await vi.advanceTimersByTimeAsync(100)
+    expect(end.closed).toEqual([{ code: 4103, reason: expect.stringContaining('repeats') }])
+  })
 })
 
 describe('what is no rate limit', () => {

@@ -59,6 +59,8 @@ class PendingIterator implements AsyncIterator<unknown, void, undefined> {
   readonly #pending: Pending
   readonly #opening: Promise<AsyncIterator<unknown, void, undefined>>
   #iterator: AsyncIterator<unknown, void, undefined> | undefined
+  /** Asked for before it was accepted: nothing asked for later is served before them. */
+  #early = 0
 
   constructor(pending: Pending) {
     this.#pending = pending
@@ -76,7 +78,12 @@ class PendingIterator implements AsyncIterator<unknown, void, undefined> {
   }
 
   next(): Promise<IteratorResult<unknown, void>> {
-    return this.#iterator ? this.#iterator.next() : this.#opening.then((iterator) => iterator.next())
+    if (this.#iterator && this.#early === 0) return this.#iterator.next()
+    this.#early++
+    return this.#opening.then((iterator) => {
+      this.#early--
+      return iterator.next()
+    })
   }
 
   async return(): Promise<IteratorResult<unknown, void>> {

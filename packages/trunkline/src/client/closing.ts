@@ -36,7 +36,7 @@ const meanings: Readonly<Record<Closing['kind'], Readonly<Record<number, string>
     4101: 'the credentials have expired',
     /** No answer to a ping for `keepAlive.timeoutMs`, found by either end. A client also gives itself this code when an attempt gets no `welcome` in 20 s. */
     4102: 'no sign of life',
-    /** Calls went on at ten times the `rateLimit` after `RATE_LIMITED`. */
+    /** Calls went on at ten times the `rateLimit` after `RATE_LIMITED`, or that many repeats came that had to be refused. */
     4103: 'too many calls at once',
     /** One connection more than `limits.connectionsPerPrincipal`. */
     4104: 'too many connections',

@@ -29,6 +29,8 @@ import { type ConnectionState, type Emitter, Status } from './state.ts'
 /** How long the other end may take to answer a close frame, in ms. */
 const closeTimeoutMs = 5_000
 
+const canRenew = (welcome: Welcome | undefined): boolean => !!welcome?.features.includes('authenticate')
+
 export class ManagedConnection implements ClientConnection, LineHost, SessionHost {
   readonly #platform: Platform
   readonly #options: ClientOptions
@@ -112,9 +114,11 @@ export class ManagedConnection implements ClientConnection, LineHost, SessionHos
   }
 
   authenticate(): Promise<void> {
-    if (this.state.status !== 'open') {
-      // An attempt with the params of before is worth nothing; what it has written goes out again.
-      if (this.state.status === 'connecting') this.#try()
+    const { status } = this.state
+    if (status !== 'open' || !canRenew(this.#line?.welcomeMessage)) {
+      // An attempt with the params of before is worth nothing, nor is a server that takes others only from an attempt;
+      // what was written goes out again.
+      if (status === 'connecting' || status === 'open') this.#try()
       return this.connect()
     }
     this.#calls.isHeld = true
@@ -130,12 +134,17 @@ export class ManagedConnection implements ClientConnection, LineHost, SessionHos
 
   async #close(): Promise<void> {
     const line = this.#line
+    const lines = [...this.#leaving.lines, ...(line ? [line] : [])]
     this.#status.code = undefined
     this.#finish(closeCode.done, 'the connection was closed by this client')
-    if (!line) return
-    line.close(closeCode.done, '')
-    const timer = setTimeout(() => line.leave(), closeTimeoutMs)
-    await line.over.promise
+    line?.close(closeCode.done, '')
+    const timer = setTimeout(() => {
+      for (const line of lines) {
+        line.leave()
+        this.#leaving.closed(line)
+      }
+    }, closeTimeoutMs)
+    await Promise.all(lines.map(({ over }) => over.promise))
     clearTimeout(timer)
   }
 
@@ -209,7 +218,7 @@ export class ManagedConnection implements ClientConnection, LineHost, SessionHos
     if (welcome.session === 'resumed') this.#resumes++
     this.#backoff.opened(line.session.count)
     this.#leaving.move()
-    this.#renewal.stand(welcome.expiresInMs)
+    if (canRenew(welcome)) this.#renewal.stand(welcome.expiresInMs)
   }
 
   closed(line: Line, code: number, reason: string, isLost: boolean): void {
@@ -299,6 +308,7 @@ export class ManagedConnection implements ClientConnection, LineHost, SessionHos
     reject(error)
     this.#renewal.stop(promise)
     this.#calls.failAll(error.code, error.message)
+    this.#leaving.end()
     this.#session.discard()
     this.#calls.leave(this.#session)
     this.#session = this.#newSession(true)

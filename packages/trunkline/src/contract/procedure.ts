@@ -130,11 +130,9 @@ function checkDefinition(kind: ProcedureKind, definition: unknown): void {
   if (takesItems(kind) && !('send' in definition && definition.send)) {
     throw mistake(`${kind}({ send }): expected the schema of what the caller pushes, got nothing`, 'contract')
   }
-  if (takesItems(kind) && 'idempotent' in definition) {
-    throw mistake(
-      `${kind}({ idempotent }): what was pushed is gone, so a lost ${kind} can't be repeated; leave it out`,
-      'contract',
-    )
+  if (kind !== 'mutation' && 'idempotent' in definition) {
+    const why = takesItems(kind) ? "what was pushed is gone" : 'it can be repeated'
+    throw mistake(`${kind}({ idempotent }): ${why}; leave it out`, 'contract')
   }
   for (const key of Object.keys(definition)) {
     if (knownKeys.has(key) || (key === 'send' && takesItems(kind))) continue

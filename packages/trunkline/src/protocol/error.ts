@@ -51,8 +51,8 @@ export const builtinCodes = [
    */
   'CONNECTION_LOST',
   /**
-   * A middleware or handler threw it. The framework itself does not yet.
-   * @delivery as for `FORBIDDEN`
+   * More calls than the server's `rateLimit` allows; the message says how long to wait. Or a middleware or handler threw it.
+   * @delivery `not-run` from `rateLimit`; else as for `FORBIDDEN`
    * @remedy Wait, then repeat.
    */
   'RATE_LIMITED',

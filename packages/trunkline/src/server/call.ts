@@ -1,7 +1,7 @@
 // One call at the server, from its `open` to its answer. Does not know the socket; a subscription goes on as a stream.
 import { givesItems } from '../contract/procedure.ts'
 import type { Deadlines, Expiring } from '../protocol/deadlines.ts'
-import { type Encoded, pack, textOf } from '../protocol/encoded.ts'
+import type { Encoded } from '../protocol/encoded.ts'
 import { type Delivery, RpcError } from '../protocol/error.ts'
 import { encodeError, encodeResult, type Failure, type OpenOptions } from '../protocol/messages.ts'
 import { exceedsBytes } from '../protocol/size.ts'
@@ -10,6 +10,7 @@ import { describeFailure, isDefect } from './failure.ts'
 import type { Connection } from './handler.ts'
 import { HandlerInvocation, type Invoker } from './invocation.ts'
 import type { Items } from './items.ts'
+import { fromKept, toKept } from './kept-answer.ts'
 import { encodeOutput, type Operation } from './operation.ts'
 
 /** The connection, as its calls see it. */
@@ -250,23 +251,6 @@ export class ServerCall implements Invoker, Expiring {
     this.whenOver = undefined
     whenOver?.(answer)
   }
-}
-
-/** An answer as a result store keeps it: the message's number, what stands behind the id, and its parts on a line of their own. */
-function toKept(message: Encoded, id: number): string {
-  const text = textOf(message)
-  const kept = `${text[1]}${text.slice(`[3,${id}`.length)}`
-  if (typeof message === 'string') return kept
-  let parts = ''
-  for (const byte of message.bytes) parts += String.fromCharCode(byte)
-  return `${kept}\n${btoa(parts)}`
-}
-
-function fromKept(kept: string, id: number): Encoded {
-  // JSON has no line breaks of its own here.
-  const [answer = '', parts] = kept.split('\n')
-  const text = `[${answer[0]},${id}${answer.slice(1)}`
-  return pack(text, parts === undefined ? undefined : Uint8Array.from(atob(parts), (byte) => byte.charCodeAt(0)))
 }
 
 export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {

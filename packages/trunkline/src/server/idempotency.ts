@@ -3,6 +3,7 @@
 
 import { mistake } from '../contract/mistake.ts'
 import { isPromiseLike, type ServerCall } from './call.ts'
+import { isKept } from './kept-answer.ts'
 
 /** Keeps answers of idempotent mutations. Another process with the same store gives them too; without one, another process runs the call again. */
 export interface ResultStore {
@@ -125,8 +126,10 @@ export class Idempotency {
     call.whenOver = (answer) => this.#over(call, asked, answer)
     const begin = (answer: unknown): void => {
       if (call.isOver) return
-      if (typeof answer === 'string') this.#answer(name, answer)
-      else call.restart?.()
+      if (isKept(answer)) return this.#answer(name, answer)
+      if (answer !== undefined && answer !== null)
+        this.#report(new Error(`The result store gave what is no answer of "${key}"`))
+      call.restart?.()
     }
     const failed = (error: unknown): void => {
       // A store that is down must not stop what it only makes safer.

@@ -102,7 +102,7 @@ export class OpenCalls implements CallHost, StreamHost, Calls {
     if (this.#settledAhead.delete(id)) return
     const operation = this.#core.operations.get(path)
     // Before any other refusal: whether it has run is not known, and none of them may say that it has not.
-    if (operation && options.repeat && !isRepeatable(operation)) return this.#turnAwayRepeat(id)
+    if (operation && options.repeat && !isRepeatable(operation)) return this.#turnAwayRepeat(id, now)
     const refused = this.#refusalFor(path, operation, now)
     if (refused || !operation) return this.#turnAway(id, refused ?? refusal.notFound(path), operation, options)
     let decoded = input
@@ -294,12 +294,19 @@ export class OpenCalls implements CallHost, StreamHost, Calls {
     // Only errors of a contract have data that is checked, and this is none.
     if (failure instanceof Promise) return
     this.#host.send(encodeError(id, failure, operation !== undefined && isStream(operation)))
-    if (this.#rate?.isAbused) throw new FrameRefusal(closeCode.rateLimited, 'calls went on after RATE_LIMITED')
+    this.#refuseAbuse('calls went on after RATE_LIMITED')
   }
 
-  #turnAwayRepeat(id: number): void {
+  #turnAwayRepeat(id: number, now: number): void {
     const message = 'The connection was lost before the answer; whether the call has run is not known'
     this.#host.send(encodeError(id, { code: 'CONNECTION_LOST', message, delivery: 'unknown', data: undefined }, false))
+    // It was paid for when it was made.
+    this.#rate?.refused(now)
+    this.#refuseAbuse('repeats of calls went on that are refused')
+  }
+
+  #refuseAbuse(reason: string): void {
+    if (this.#rate?.isAbused) throw new FrameRefusal(closeCode.rateLimited, reason)
   }
 
   /** Subscriptions of one topic share a number, so that their items' bytes are equal; on one connection each has its own. */

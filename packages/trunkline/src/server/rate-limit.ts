@@ -55,8 +55,13 @@ export class RateLimit {
    */
   take(cost: number, now: number): number {
     const waitMs = this.#calls.take(cost, now)
-    if (waitMs > 0) this.isAbused = this.#refusals.take(1, now) > 0
+    if (waitMs > 0) this.refused(now)
     return waitMs
+  }
+
+  /** A call was refused that cost nothing; so many, and this too is abuse. */
+  refused(now: number): void {
+    this.isAbused = this.#refusals.take(1, now) > 0
   }
 }
 
