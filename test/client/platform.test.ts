@@ -1,5 +1,5 @@
 // The client on the web's WebSocket, where nobody says when something was sent, and timers of a hidden page hardly run.
-import { router, upload } from 'trunkline'
+import { query, router, upload } from 'trunkline'
 import { createClient } from 'trunkline/client'
 import { serve } from 'trunkline/node'
 import { implement } from 'trunkline/server'
@@ -8,6 +8,7 @@ import { WebSocket } from 'ws'
 import { z } from 'zod'
 
 const contract = router({ put: upload({ send: z.instanceof(Uint8Array), output: z.number() }) })
+const asking = router({ ask: query() })
 const app = implement(contract).handlers({
   put: async ({ items }) => {
     let length = 0
@@ -59,4 +60,50 @@ describe('an upload from a hidden page', () => {
       await server.close({ drainMs: 0 })
     },
   )
+})
+
+describe('in a browser', () => {
+  /** Calls made `depths` micro-tasks behind this one, and how many frames they went out in. */
+  async function framesOf(depths: readonly number[]): Promise<number> {
+    const sent: unknown[] = []
+    class Silent {
+      onopen?: () => void
+      onmessage?: (event: { data: string }) => void
+      onclose?: (event: { code: number; reason: string }) => void
+      readonly bufferedAmount = 0
+      constructor() {
+        queueMicrotask(() => {
+          this.onopen?.()
+          this.onmessage?.({ data: '[1,{"connection":"c","session":"new"}]' })
+        })
+      }
+      send(frame: unknown): void {
+        sent.push(frame)
+      }
+      close(): void {
+        this.onclose?.({ code: 1000, reason: '' })
+      }
+    }
+    const { api, connection } = createClient<typeof asking>({ url: 'ws://a.test', WebSocket: Silent as never })
+    await connection.connect()
+    sent.length = 0
+    const call = async (depth: number): Promise<void> => {
+      for (let passed = 0; passed < depth; passed++) await undefined
+      api.ask().catch(() => {})
+    }
+    await Promise.all(depths.map(call))
+    for (let passed = 0; passed < 20; passed++) await undefined
+    const frames = sent.length
+    await connection.close()
+    return frames
+  }
+
+  it.each([
+    ['at once', [0, 0, 0, 0], 1],
+    ['one micro-task behind another', [0, 1, 2], 1],
+    ['after a pause, which nobody waits for', [0, 0, 5], 2],
+    ['in more micro-tasks than a flush waits for', [0, 1, 2, 3, 4, 5, 6], 3],
+  ])('calls made %s go out together', async (_when, depths, frames) => {
+    expect(await framesOf(depths)).toBe(frames)
+  })
 })

@@ -41,8 +41,10 @@ describe('IdMap', () => {
         for (const { does, id } of list) {
           const value = { id }
           if (does === 'delete') expect(map.delete(id)).toBe(model.delete(id))
-          if (does === 'add') map.add(value)
-          if (does === 'add') model.set(id, value)
+          if (does === 'add' && !model.has(id)) {
+            map.add(value)
+            model.set(id, value)
+          }
           expect(map.get(id)).toBe(model.get(id))
           expect(map.size).toBe(model.size)
         }

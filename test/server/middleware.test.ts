@@ -219,6 +219,48 @@ describe('next()', () => {
     expect(runs).toBe(1)
   })
 
+  it('asks a thenable of a handler once, be it passed on as it is or not: there are queries that run each time', async () => {
+    for (const middleware of [
+      ({ next }: { next(): unknown }) => next(),
+      async ({ next }: { next(): unknown }) => next(),
+    ]) {
+      let asked = 0
+      const query = {
+        // biome-ignore lint/suspicious/noThenProperty: a lazy query is one.
+        then: (resolve: (value: number) => void) => {
+          asked++
+          resolve(7)
+        },
+      }
+      const app = start()
+        .use(middleware as never)
+        .handlers({ rooms: { ...others, post: () => query as never } })
+      expect(await createCaller(app, { context }).rooms.post()).toBe(7)
+      expect(asked).toBe(1)
+    }
+  })
+
+  it('passed on as it is throws what the handler throws, and nothing is left unhandled', async () => {
+    const unhandled: unknown[] = []
+    const hear = (error: unknown) => void unhandled.push(error)
+    process.on('unhandledRejection', hear)
+    const app = start()
+      .use(({ next }) => next())
+      .use(({ next }) => next())
+      .handlers({
+        rooms: {
+          ...others,
+          post: () => {
+            throw new RpcError('GONE', { message: 'it is gone' })
+          },
+        },
+      })
+    await expect(createCaller(app, { context }).rooms.post()).rejects.toMatchObject({ code: 'GONE' })
+    await new Promise((resolve) => setImmediate(resolve))
+    process.off('unhandledRejection', hear)
+    expect(unhandled).toEqual([])
+  })
+
   it('may be called once by each middleware, and once a call', async () => {
     const app = start()
       .use(({ next }) => next())

@@ -1,5 +1,6 @@
 // The door `trunkline/client` in Node: the same client on `ws`, which is faster than the global WebSocket and there in Node 20.
 import type { IncomingMessage } from 'node:http'
+import { nextTick } from 'node:process'
 import type { Writable } from 'node:stream'
 import { WebSocket } from 'ws'
 import { type Client, createClientOn } from '../client/client.ts'
@@ -61,7 +62,7 @@ const maxPayload = 64 * 1024 * 1024
 
 const nodePlatform: Platform = {
   connect,
-  schedule: (flush) => process.nextTick(flush),
+  schedule: (flush) => nextTick(flush),
   onWake: () => () => {},
 }
 

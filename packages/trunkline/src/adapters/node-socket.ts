@@ -48,6 +48,9 @@ export class NodeSocket implements ServerSocket {
     // `ws` closes with the right code by itself; without a listener the error would end the process.
     socket.on('error', () => {})
     socket.on('close', (code: number) => events.closed(code))
+    // Around the listener of `ws`, which passes all frames of a chunk on.
+    this.#stream.prependListener('data', () => events.reading(true))
+    this.#stream.on('data', () => events.reading(false))
     this.#stream.on('drain', () => events.drained())
   }
 
@@ -57,7 +60,7 @@ export class NodeSocket implements ServerSocket {
   }
 
   send(frame: string | Uint8Array): void {
-    if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#stream.write(this.#frames.build(frame))
+    if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#stream.write(this.#frames.build(frame), 'latin1')
   }
 
   close(code: number, reason: string): void {

@@ -121,7 +121,7 @@ export class Calls implements CallHost {
 
   settled(call: ClientCall, tell: boolean): void {
     this.#unwait(call)
-    this.#reading.delete(call)
+    if (this.#reading.size > 0) this.#reading.delete(call)
     if (!call.place) return
     call.place.settled(call, tell)
     this.writeWaiting()
@@ -153,7 +153,7 @@ export class Calls implements CallHost {
   }
 
   #unwait(call: ClientCall): void {
-    if (this.#waiting.delete(call)) this.#waitingLength -= call.size
+    if (this.#waiting.size > 0 && this.#waiting.delete(call)) this.#waitingLength -= call.size
   }
 
   /** False when there is no room, and it has to wait. */

@@ -73,6 +73,7 @@ export class Line implements ClientControl, SessionLine {
   #deadAt = 0
   /** Since when something is unanswered: an older probe was none about that. */
   #waitingSince: number | undefined
+  /** What came or went since is taken to be as old: to read the clock for each frame is felt, and to probe too early is no harm. */
   #lookedAt = performance.now()
   /** For the attempt; later for the looks. */
   #timer: ReturnType<typeof setTimeout>
@@ -96,8 +97,8 @@ export class Line implements ClientControl, SessionLine {
 
   write(frame: FrameData): void {
     if (this.#isOver) return
-    this.#sentAt = performance.now()
-    this.#silentSince ??= this.#sentAt
+    this.#sentAt = this.#lookedAt
+    this.#silentSince ??= this.#lookedAt
     this.#socket.send(frame)
   }
 
@@ -168,8 +169,8 @@ export class Line implements ClientControl, SessionLine {
 
   #receive(data: FrameData): void {
     if (this.#isOver || this.#isClosing) return
-    this.#receivedAt = performance.now()
-    if (this.#probedAt !== undefined) this.roundTripMs = this.#receivedAt - this.#probedAt
+    this.#receivedAt = this.#lookedAt
+    if (this.#probedAt !== undefined) this.roundTripMs = performance.now() - this.#probedAt
     this.#silentSince = this.#probedAt = undefined
     try {
       const frame = typeof data === 'string' ? parseFrame(data) : parseBinaryFrame(data)

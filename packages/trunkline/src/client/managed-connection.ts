@@ -20,7 +20,7 @@ import { makeDeferred } from './deferred.ts'
 import { Leaving } from './leaving.ts'
 import { Line, type LineHost } from './line.ts'
 import { type ClientOptions, requireServable, toUrl, usualServeLimits } from './options.ts'
-import type { Platform } from './platform.ts'
+import type { Platform, Said } from './platform.ts'
 import { randomName } from './random-name.ts'
 import { Renewal } from './renewal.ts'
 import { ClientSession, type SessionHost } from './session.ts'
@@ -269,8 +269,8 @@ export class ManagedConnection implements ClientConnection, LineHost, SessionHos
     return session
   }
 
-  schedule(flush: () => void): void {
-    this.#platform.schedule(flush)
+  schedule(flush: () => void, said: Said): void {
+    this.#platform.schedule(flush, said)
   }
 
   emptied(session: ClientSession): void {

@@ -34,6 +34,7 @@ import { type Replies, readReply } from '../protocol/read-replies.ts'
 import { Sequence } from '../protocol/sequence.ts'
 import type { Served, Serving, ServingHost } from '../protocol/serving.ts'
 import { maxFirstFlight } from './options.ts'
+import type { Said } from './platform.ts'
 
 /** The socket, as its session sees it. */
 export interface SessionLine {
@@ -44,7 +45,7 @@ export interface SessionLine {
 
 export interface SessionHost {
   /** Runs `flush` when the current turn has said what it has to say. */
-  schedule(flush: () => void): void
+  schedule(flush: () => void, said: Said): void
   /** Nothing that was written in it is open any more. */
   emptied(session: ClientSession): void
   /** What it serves wants no more of this server. */
@@ -362,8 +363,8 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
     this.#outbox.flush()
   }
 
-  schedule(): void {
-    this.#host.schedule(this.#flush)
+  schedule(outbox: Outbox): void {
+    this.#host.schedule(this.#flush, outbox)
   }
 
   get mayBulk(): boolean {

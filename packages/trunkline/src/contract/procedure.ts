@@ -131,7 +131,7 @@ function checkDefinition(kind: ProcedureKind, definition: unknown): void {
     throw mistake(`${kind}({ send }): expected the schema of what the caller pushes, got nothing`, 'contract')
   }
   if (kind !== 'mutation' && 'idempotent' in definition) {
-    const why = takesItems(kind) ? "what was pushed is gone" : 'it can be repeated'
+    const why = takesItems(kind) ? 'what was pushed is gone' : 'it can be repeated'
     throw mistake(`${kind}({ idempotent }): ${why}; leave it out`, 'contract')
   }
   for (const key of Object.keys(definition)) {

@@ -109,8 +109,8 @@ export class Outbox {
   }
 
   #empty(): void {
-    this.#calls = []
-    this.#streams = []
+    if (this.#calls.length > 0) this.#calls = []
+    if (this.#streams.length > 0) this.#streams = []
     this.#size = 0
     this.#counted = false
     this.#hasLarge = false

@@ -2,8 +2,8 @@
 // Does not know sockets, calls or sessions.
 import { describe, mistake } from '../contract/mistake.ts'
 import { type BuiltinCode, isRpcError } from '../protocol/error.ts'
-import { isPromiseLike } from './call.ts'
 import type { Identity, ServerSettings } from './options.ts'
+import { isPromiseLike } from './promise-like.ts'
 import type { UpgradeRequest } from './socket.ts'
 
 /** Somebody who has passed. */

@@ -12,6 +12,7 @@ import { HandlerInvocation, type Invoker } from './invocation.ts'
 import type { Items } from './items.ts'
 import { fromKept, toKept } from './kept-answer.ts'
 import { encodeOutput, type Operation } from './operation.ts'
+import { isPromiseLike } from './promise-like.ts'
 
 /** The connection, as its calls see it. */
 export interface CallHost {
@@ -251,8 +252,4 @@ export class ServerCall implements Invoker, Expiring {
     this.whenOver = undefined
     whenOver?.(answer)
   }
-}
-
-export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 }

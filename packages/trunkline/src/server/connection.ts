@@ -41,6 +41,8 @@ export class ServerConnection implements ServerControl, SocketEvents, SessionLin
   #renewal: Authentication | undefined
   /** Given when the connection is welcome; until then there is nothing a message could be for. */
   #session: ServerSession | undefined
+  /** Whose frames are being read. */
+  #reading: ServerSession | undefined
   #isClosed = false
   /** What keeps the socket from being read. */
   #isBehind = false
@@ -92,6 +94,13 @@ export class ServerConnection implements ServerControl, SocketEvents, SessionLin
 
   binary(bytes: Uint8Array): void {
     this.#receive(bytes)
+  }
+
+  reading(isReading: boolean): void {
+    // The one that began is the one that ends, whatever was read in between.
+    if (isReading) this.#reading = this.#session
+    this.#reading?.reading(isReading)
+    if (!isReading) this.#reading = undefined
   }
 
   #receive(frame: FrameData): void {
@@ -155,7 +164,8 @@ export class ServerConnection implements ServerControl, SocketEvents, SessionLin
 
   write(frame: FrameData): void {
     if (this.#isClosed) return
-    this.lastSentAt = performance.now()
+    // What the clock last said: in a broadcast, reading it for each connection is felt.
+    this.lastSentAt = Math.max(this.lastReceivedAt, this.#core.beatAt)
     this.#socket.send(frame)
     const buffered = this.#socket.bufferedAmount
     if (buffered >= restAtBytes) this.#relieve(buffered)

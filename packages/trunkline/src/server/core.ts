@@ -105,6 +105,11 @@ export class ServerCore {
     return this.#connections.size * spreadPerConnectionMs
   }
 
+  /** The time, as of the last beat of the heart. */
+  get beatAt(): number {
+    return this.#heartbeat.lastBeat
+  }
+
   mayConnect(): boolean {
     return this.#connects.take(1, performance.now()) === 0
   }

@@ -39,7 +39,8 @@ export class Heartbeat {
   readonly #watches = new WeakMap<Beating, Watch>()
   #timer: ReturnType<typeof setInterval> | undefined
   #second: ReturnType<typeof setTimeout> | undefined
-  #lastBeat = 0
+  /** The time at the last beat: near enough for silence, and free. */
+  lastBeat = 0
 
   constructor(keepAlive: { intervalMs: number; timeoutMs: number }, connections: () => Iterable<Beating>) {
     this.#intervalMs = keepAlive.intervalMs
@@ -51,7 +52,7 @@ export class Heartbeat {
 
   start(): void {
     if (this.#timer !== undefined) return
-    this.#lastBeat = performance.now()
+    this.lastBeat = performance.now()
     this.#timer = setInterval(() => this.#beat(), this.#periodMs)
     unreference(this.#timer)
   }
@@ -65,8 +66,8 @@ export class Heartbeat {
   #beat(): void {
     const now = performance.now()
     // This end has slept: what has arrived is not read yet, and nobody had a chance to answer.
-    const stalled = now - this.#lastBeat > this.#periodMs + this.#timeoutMs / 4
-    this.#lastBeat = now
+    const stalled = now - this.lastBeat > this.#periodMs + this.#timeoutMs / 4
+    this.lastBeat = now
     const silent: Beating[] = []
     for (const connection of this.#connections()) {
       if (this.#look(connection, now, stalled)) silent.push(connection)

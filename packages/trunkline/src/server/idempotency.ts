@@ -2,8 +2,9 @@
 // Does not know sessions, and not what an answer says.
 
 import { mistake } from '../contract/mistake.ts'
-import { isPromiseLike, type ServerCall } from './call.ts'
+import type { ServerCall } from './call.ts'
 import { isKept } from './kept-answer.ts'
+import { isPromiseLike } from './promise-like.ts'
 
 /** Keeps answers of idempotent mutations. Another process with the same store gives them too; without one, another process runs the call again. */
 export interface ResultStore {

@@ -81,6 +81,10 @@ export class OpenCalls implements CallHost, StreamHost, Calls {
     return this.#streams.size
   }
 
+  get isIdle(): boolean {
+    return this.#calls.size === 0 && this.#streams.size === 0
+  }
+
   get isResting(): boolean {
     return this.#host.isResting
   }

@@ -69,6 +69,9 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Cl
   /** Of the parts of a large message. */
   readonly #collected = new Collected()
   #line: SessionLine | undefined
+  /** Frames are being read that came in one piece, and something was said to them. */
+  #isReading = false
+  #isSaid = false
   /** What had come across, either way, when the client last came back, and how often in a row that was no more. */
   #progress = -1
   #strikes = 0
@@ -300,8 +303,18 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Cl
     this.#outbox.flush()
   }
 
+  /** What is said to a piece of the client's goes out behind it; or with what its open calls and streams may have to say in this turn. */
+  reading(isReading: boolean): void {
+    this.#isReading = isReading
+    if (isReading || !this.#isSaid) return
+    this.#isSaid = false
+    if (this.calls.isIdle) this.#outbox.flush()
+    else this.schedule(this.#outbox)
+  }
+
   schedule(outbox: Outbox): void {
-    if (outbox.size > longLength) this.yieldTo(() => outbox.flush())
+    if (this.#isReading) this.#isSaid = true
+    else if (outbox.size > longLength) this.yieldTo(() => outbox.flush())
     else this.#core.broadcast.schedule(outbox)
   }
 

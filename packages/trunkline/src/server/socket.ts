@@ -25,6 +25,11 @@ export interface SocketEvents {
   text(frame: string): void
   /** A binary frame; parts of it may be kept as views, so the bytes must not be used again. */
   binary(frame: Uint8Array): void
+  /**
+   * True before the frames that came in one piece, false behind the last of them. An adapter that can tell saves its server a turn
+   * of the loop's queue for each piece; one that can't leaves it.
+   */
+  reading(isReading: boolean): void
   /** `bufferedAmount` has fallen to zero. */
   drained(): void
   closed(code: number): void
