@@ -73,3 +73,9 @@ describe('isProcedure', () => {
     expect([...walkRouter(router({ foreign } as RouterRecord))]).toEqual([['foreign', foreign]])
   })
 })
+
+it('refuses idempotent where it means nothing, and says why', () => {
+  const definition = { idempotent: true } as never
+  expect(() => query(definition)).toThrow('query({ idempotent }): it can be repeated')
+  expect(() => subscription(definition)).toThrow('subscription({ idempotent })')
+})
