@@ -9,9 +9,11 @@ const app = implement(
   router({
     echo: query({ input: z.number(), output: z.number() }),
     wait: query({ output: z.number() }),
+    say: query({ input: z.number(), output: z.string() }),
   }),
 ).handlers({
   echo: ({ input }) => input,
+  say: ({ input }) => 'x'.repeat(input),
   wait: () => new Promise((resolve) => finish.push(() => resolve(7))),
 })
 
@@ -23,7 +25,11 @@ const turn = async (): Promise<void> => {
 }
 
 async function connected() {
-  const server = createServer(app, { schedule: (flush: () => void) => void ticks.push(flush) } as never)
+  const yielded: (() => void)[] = []
+  const server = createServer(app, {
+    schedule: (flush: () => void) => void ticks.push(flush),
+    yieldTo: (task: () => void) => void yielded.push(task),
+  } as never)
   const socket = {
     bufferedAmount: 0,
     send: (frame: string | Uint8Array) => void frames.push(String(frame)),
@@ -42,7 +48,7 @@ async function connected() {
   piece([0, { session: 's', attempt: 1 }])
   await turn()
   frames = []
-  return { events, piece, server }
+  return { events, piece, server, yielded }
 }
 
 beforeEach(() => {
@@ -73,6 +79,14 @@ it('waits for the turn where a call is open that may have something to say in it
   finish[0]?.()
   await turn()
   expect(frames).toEqual(['[[3,3,2],[3,1,7]]'])
+})
+
+it('leaves what is long to a turn of its own', async () => {
+  const { piece, yielded } = await connected()
+  piece([2, 1, 'say', 70_000])
+  expect(frames).toEqual([])
+  for (const task of yielded.splice(0)) task()
+  expect(frames.map((frame) => frame.length)).toEqual([70_008])
 })
 
 it('loses nothing when its connection is over within the piece', async () => {

@@ -4,9 +4,9 @@
 import { Buffer } from 'node:buffer'
 import { randomFillSync } from 'node:crypto'
 
-const finalText = 0x81
-const finalBinary = 0x82
-const masked = 0x80
+export const finalText = 0x81
+export const finalBinary = 0x82
+export const masked = 0x80
 
 /**
  * Builds a server's frames. The last one is kept: a broadcast sends one string to many sockets, one after the other.
@@ -62,6 +62,7 @@ export class MaskedFrameBuilder {
     return frame
   }
 
+  /** Puts the next key in front of the payload and on it. */
   #mask(frame: Buffer, start: number): void {
     const pool = this.#pool
     if (this.#used === poolBytes) {
@@ -77,38 +78,64 @@ export class MaskedFrameBuilder {
     frame[start - 3] = b
     frame[start - 2] = c
     frame[start - 1] = d
-    if (frame.length - start >= longBytes) return maskWords(frame, start, [a, b, c, d])
-    // In fours, since this loop touches every byte sent.
-    const whole = frame.length - ((frame.length - start) % 4)
-    for (let index = start; index < whole; index += 4) {
-      frame[index] = (frame[index] as number) ^ a
-      frame[index + 1] = (frame[index + 1] as number) ^ b
-      frame[index + 2] = (frame[index + 2] as number) ^ c
-      frame[index + 3] = (frame[index + 3] as number) ^ d
-    }
-    if (whole < frame.length) frame[whole] = (frame[whole] as number) ^ a
-    if (whole + 1 < frame.length) frame[whole + 1] = (frame[whole + 1] as number) ^ b
-    if (whole + 2 < frame.length) frame[whole + 2] = (frame[whole + 2] as number) ^ c
+    mask(frame, start, frame.length, a, b, c, d)
   }
 }
 
-/** From here on a view of the frame costs less than it saves. */
+/** From here on a view of the payload costs less than it saves. */
 const longBytes = 1024
 
+/** Puts the key a, b, c, d on a payload, or takes it off; true when what is there then is all ASCII. */
+export function mask(bytes: Buffer, start: number, end: number, a: number, b: number, c: number, d: number): boolean {
+  if (end - start >= longBytes) return maskWords(bytes, start, end, [a, b, c, d])
+  // In fours, since this loop touches every byte.
+  const whole = end - ((end - start) & 3)
+  let seen = 0
+  for (let index = start; index < whole; index += 4) {
+    const first = (bytes[index] as number) ^ a
+    const second = (bytes[index + 1] as number) ^ b
+    const third = (bytes[index + 2] as number) ^ c
+    const fourth = (bytes[index + 3] as number) ^ d
+    bytes[index] = first
+    bytes[index + 1] = second
+    bytes[index + 2] = third
+    bytes[index + 3] = fourth
+    seen |= first | second | third | fourth
+  }
+  if (whole < end) seen |= bytes[whole] = (bytes[whole] as number) ^ a
+  if (whole + 1 < end) seen |= bytes[whole + 1] = (bytes[whole + 1] as number) ^ b
+  if (whole + 2 < end) seen |= bytes[whole + 2] = (bytes[whole + 2] as number) ^ c
+  return seen < 0x80
+}
+
 /** A long payload, word by word: four bytes at a time. */
-function maskWords(frame: Uint8Array, start: number, key: readonly number[]): void {
-  // Words begin at multiples of 4 in memory, wherever the frame does.
-  const first = start + (-(frame.byteOffset + start) & 3)
-  const words = new Int32Array(frame.buffer, frame.byteOffset + first, (frame.length - first) >> 2)
+function maskWords(bytes: Buffer, start: number, end: number, key: readonly number[]): boolean {
+  // Words begin at multiples of 4 in memory, wherever the payload does.
+  const first = start + (-(bytes.byteOffset + start) & 3)
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset + first, (end - first) >> 2)
   const turned = key.map((_, index) => key[(first - start + index) & 3] as number)
   const word = new Int32Array(Uint8Array.from(turned).buffer)[0] as number
-  for (let index = 0; index < words.length; index++) words[index] = (words[index] as number) ^ word
-  const end = first + words.length * 4
-  for (let index = start; index < first; index++)
-    frame[index] = (frame[index] as number) ^ (key[index - start] as number)
-  for (let index = end; index < frame.length; index++)
-    frame[index] = (frame[index] as number) ^ (key[(index - start) & 3] as number)
+  let seen = 0
+  for (let index = 0; index < words.length; index++) {
+    const now = (words[index] as number) ^ word
+    words[index] = now
+    seen |= now
+  }
+  let seenByte = 0
+  const maskBytes = (from: number, to: number): void => {
+    for (let index = from; index < to; index++) {
+      const now = (bytes[index] as number) ^ (key[(index - start) & 3] as number)
+      bytes[index] = now
+      seenByte |= now
+    }
+  }
+  maskBytes(start, first)
+  maskBytes(first + words.length * 4, end)
+  return (seen & notAscii) === 0 && seenByte < 0x80
 }
+
+/** The highest bit of each byte of a word. */
+const notAscii = 0x80_80_80_80 | 0
 
 /** Keys for 2 048 frames: asking the system for four bytes at a time costs more than the frame. */
 const poolBytes = 8 * 1024

@@ -1,12 +1,13 @@
 // The door `trunkline/client` in Node: the same client on `ws`, which is faster than the global WebSocket and there in Node 20.
 import type { IncomingMessage } from 'node:http'
 import { nextTick } from 'node:process'
-import type { Writable } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
 import { type Client, createClientOn } from '../client/client.ts'
 import type { ClientOptions } from '../client/options.ts'
 import { type ClientSocket, type Platform, type SocketHandlers, webPlatform } from '../client/platform.ts'
 import { asBytes, MaskedFrameBuilder } from './frame.ts'
+import { FrameReader, takeOver } from './frame-reader.ts'
 
 export type { ReconnectOptions } from '../client/backoff.ts'
 export type { Client } from '../client/client.ts'
@@ -69,8 +70,14 @@ const nodePlatform: Platform = {
 function connect(url: string, protocol: string, handlers: SocketHandlers): ClientSocket {
   const socket = new WebSocket(url, protocol, { perMessageDeflate: false, maxPayload })
   const frames = new MaskedFrameBuilder()
-  let stream: Writable | undefined
+  let stream: Duplex | undefined
   let failure = ''
+  const reader = new FrameReader('server', maxPayload, {
+    text: (message) => handlers.frame(message),
+    binary: (message) => handlers.frame(message),
+    other: (bytes) => passToWs(bytes),
+  })
+  let passToWs: (bytes: Buffer) => void
   socket.on('upgrade', (response) => {
     stream = response.socket
     stream.on('drain', () => handlers.drained())
@@ -81,13 +88,18 @@ function connect(url: string, protocol: string, handlers: SocketHandlers): Clien
       socket.terminate()
     })
   })
-  socket.on('open', () => handlers.open())
+  socket.on('open', () => {
+    passToWs = takeOver(stream as Duplex, (chunk) => reader.read(chunk))
+    handlers.open()
+  })
+  // Of fragments.
   socket.on('message', (data: Buffer, isBinary: boolean) => {
     handlers.frame(isBinary ? asBytes(data) : data.toString())
   })
   // Always followed by `close`, which does not say what went wrong.
   socket.on('error', (error) => {
     failure ||= error.message
+    reader.end()
   })
   socket.on('close', (code, reason) => handlers.closed(code, reason.toString() || failure))
   return {

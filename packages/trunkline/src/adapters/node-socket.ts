@@ -1,14 +1,13 @@
-// A `ws` socket as the server's ServerSocket. Frames go to the TCP socket in one piece, past `ws`. Knows no message.
+// A `ws` socket as the server's ServerSocket. Frames go to the TCP socket in one piece and messages come from it, past `ws`, which
+// does all else. Knows no message.
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { ServerSocket, SocketEvents } from '../server/socket.ts'
 import { asBytes, type FrameBuilder } from './frame.ts'
+import { FrameReader, takeOver } from './frame-reader.ts'
 
 /** Unsent bytes above which pings go unanswered: whoever floods and does not read gets no more queued for it. */
 const maxPongBacklog = 64 * 1024
-
-/** To read and unmask so much takes a noticeable part of a turn. */
-const longLength = 64 * 1024
 
 export class NodeSocket implements ServerSocket {
   readonly #webSocket: WebSocket
@@ -33,30 +32,35 @@ export class NodeSocket implements ServerSocket {
     return bytesWritten === undefined || writeQueueSize === undefined ? undefined : bytesWritten - writeQueueSize
   }
 
-  /** Passes the socket's events on, until it is closed. */
-  connect(events: SocketEvents): void {
+  /** Passes the socket's events on, until it is closed. `maxLength` is that of a message, in bytes. */
+  connect(events: SocketEvents, maxLength: number): void {
     const socket = this.#webSocket
-    socket.on('message', (data: Buffer, isBinary: boolean) => {
-      // What still comes while it closes is not looked at, and what is long comes a turn at a time.
-      if (socket.readyState !== socket.OPEN) return data.length > longLength ? this.#rest() : undefined
-      if (isBinary) events.binary(asBytes(data))
-      else events.text(data.toString())
+    const stream = this.#stream
+    const text = (message: string): void => {
+      // What still comes while it closes is not looked at.
+      if (socket.readyState === socket.OPEN) events.text(message)
+    }
+    const binary = (message: Uint8Array): void => {
+      if (socket.readyState === socket.OPEN) events.binary(message)
+    }
+    const reader = new FrameReader('client', maxLength, { text, binary, other: (bytes) => passToWs(bytes) })
+    const passToWs = takeOver(stream, (chunk) => {
+      if (socket.readyState !== socket.OPEN || stream.destroyed) reader.isDeaf = true
+      events.reading(true)
+      reader.read(chunk)
+      events.reading(false)
     })
+    // Of fragments.
+    socket.on('message', (data: Buffer, isBinary: boolean) =>
+      isBinary ? binary(asBytes(data)) : text(data.toString()),
+    )
     socket.on('ping', (data: Buffer) => {
       if (socket.readyState === socket.OPEN && this.bufferedAmount < maxPongBacklog) socket.pong(data)
     })
     // `ws` closes with the right code by itself; without a listener the error would end the process.
-    socket.on('error', () => {})
+    socket.on('error', () => reader.end())
     socket.on('close', (code: number) => events.closed(code))
-    // Around the listener of `ws`, which passes all frames of a chunk on.
-    this.#stream.prependListener('data', () => events.reading(true))
-    this.#stream.on('data', () => events.reading(false))
-    this.#stream.on('drain', () => events.drained())
-  }
-
-  #rest(): void {
-    this.#webSocket.pause()
-    setImmediate(() => this.#webSocket.resume())
+    stream.on('drain', () => events.drained())
   }
 
   send(frame: string | Uint8Array): void {

@@ -59,12 +59,13 @@ export function upgradeListener(
   const trusted = trustProxies(trustedProxies)
   const warn = warnOfRefusals()
   const frames = new FrameBuilder()
+  const maxPayload = server.messageBytes + frameRoom
   const webSocketServer = new WebSocketServer({
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
     autoPong: false,
-    maxPayload: server.messageBytes + frameRoom,
+    maxPayload,
     maxFragments,
     closeTimeout: closeTimeoutMs,
     handleProtocols: selectProtocol,
@@ -85,7 +86,7 @@ export function upgradeListener(
     webSocketServer.handleUpgrade(request, stream, head, (webSocket) => {
       if (!speaksOurs(webSocket)) return
       const socket = new NodeSocket(webSocket, stream, frames)
-      socket.connect(server.accept(socket, new NodeUpgradeRequest(request, forwarded.address)))
+      socket.connect(server.accept(socket, new NodeUpgradeRequest(request, forwarded.address)), maxPayload)
     })
   }
   listener[listensAt] = path

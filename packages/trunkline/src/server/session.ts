@@ -308,7 +308,7 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Cl
     this.#isReading = isReading
     if (isReading || !this.#isSaid) return
     this.#isSaid = false
-    if (this.calls.isIdle) this.#outbox.flush()
+    if (this.calls.isIdle && this.#outbox.size <= longLength) this.#outbox.flush()
     else this.schedule(this.#outbox)
   }
 
