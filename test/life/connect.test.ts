@@ -199,6 +199,38 @@ describe('a server', () => {
     })
   })
 
+  it.each([
+    [
+      '10.255.1.2',
+      'EADDRNOTAVAIL',
+      'options.host: "10.255.1.2" is no address of this machine; leave the host out to listen on all it has',
+    ],
+    ['no.such.host.invalid', 'ENOTFOUND', 'options.host: "no.such.host.invalid" is no address of this machine'],
+  ])('says of the host %s that it can not listen there', async (host, code, text) => {
+    const failure = Object.assign(new Error(`listen ${code}`), { code })
+    // What a name resolves to is the machine's affair.
+    vi.spyOn(Server.prototype, 'listen').mockImplementation(function (this: Server) {
+      queueMicrotask(() => this.emit('error', failure))
+      return this
+    })
+    const serving = serve(app, { host, authenticate: () => ({ user: 1 }) })
+    await expect(serving).rejects.toMatchObject({ code, cause: failure, message: expect.stringContaining(text) })
+  })
+
+  it('says of a port below 1024 who may have it, and leaves what it does not know as it is', async () => {
+    const failures = ['EACCES', 'EMFILE'].map((code) => Object.assign(new Error(`listen ${code}`), { code }))
+    const told = [...failures]
+    vi.spyOn(Server.prototype, 'listen').mockImplementation(function (this: Server) {
+      queueMicrotask(() => this.emit('error', told.shift()))
+      return this
+    })
+    const options = { port: 80, authenticate: () => ({ user: 1 }) }
+    await expect(serve(app, options)).rejects.toThrow(
+      'options.port: this user may not listen on 80; give a port above 1023, and let a proxy have that one',
+    )
+    await expect(serve(app, options)).rejects.toBe(failures[1])
+  })
+
   it('closes with 4108 whoever says nothing', async () => {
     const server = await serve(app, { host: '127.0.0.1', helloTimeoutMs: 50, authenticate: () => ({ user: 1 }) })
     stops.push(() => server.close({ drainMs: 0 }))

@@ -50,7 +50,7 @@ export type AttachedServer<Context = unknown> = NodeServer<Context>
 
 /**
  * Serves an app on a port of its own.
- * @throws what listening throws, for instance EADDRINUSE
+ * @throws what listening throws, with its `code`: EADDRINUSE, EACCES, EADDRNOTAVAIL, ENOTFOUND
  */
 export async function serve<Router, Context>(
   app: App<Router, Context>,
@@ -109,12 +109,25 @@ async function listen(httpServer: HttpServer, port: number, host: string | undef
       })
     })
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code !== 'EADDRINUSE') throw error
-    const advice = 'stop what listens there, or leave the port out to get a free one'
-    const message = `options.port: ${port} is in use; ${advice} ${see('server')}`
+    const { code = '' } = error as NodeJS.ErrnoException
+    const told = tellOfListening[code]
+    if (!told) throw error
+    const message = `${told(port, host)} ${see('server')}`
     throw Object.assign(new Error(message, { cause: error }), { code, port })
   }
+}
+
+const noAddress = (_port: number, host: string | undefined): string =>
+  `options.host: "${host}" is no address of this machine; leave the host out to listen on all it has`
+
+/** What keeps a server from listening and can be helped, by Node's code of it. */
+const tellOfListening: { readonly [code: string]: (port: number, host: string | undefined) => string } = {
+  EADDRINUSE: (port) =>
+    `options.port: ${port} is in use; stop what listens there, or leave the port out to get a free one`,
+  EACCES: (port) =>
+    `options.port: this user may not listen on ${port}; give a port above 1023, and let a proxy have that one`,
+  EADDRNOTAVAIL: noAddress,
+  ENOTFOUND: noAddress,
 }
 
 /** Serves an app on an HTTP server of yours, beside its requests and its other upgrade listeners. */

@@ -120,7 +120,7 @@ export class Collected {
     const length = this.length + piece.length
     if (length > messageBytes) throw new FrameRefusal(1009, `a message is larger than ${messageBytes} bytes`)
     if (length > this.#bytes.length) {
-      const bytes = new Uint8Array(Math.max(length, Math.min(this.#bytes.length * 2, messageBytes)))
+      const bytes = new Uint8Array(Math.min(length * 2, messageBytes))
       bytes.set(this.#bytes.subarray(0, this.length))
       this.#bytes = bytes
     }
