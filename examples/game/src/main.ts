@@ -91,7 +91,7 @@ function showLine(game: Game): void {
       idle: 'Connecting …',
       connecting: 'Connecting …',
       open: 'Nothing comes from the server …',
-      waiting: `The line is down: your ship waits for you${wait}`,
+      waiting: `${game.ship ? 'The line is down: your ship waits for you' : 'The server is away'}${wait}`,
       closed: `The line is closed: ${reason ?? 'bye'}`,
     }
     part('#banner [role=status]').textContent = words[status]
