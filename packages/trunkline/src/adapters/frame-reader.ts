@@ -30,6 +30,8 @@ export class FrameReader {
   readonly #host: FrameReaderHost
   /** What frames of this origin have in their second byte: those of clients, and no others, are masked. */
   readonly #mask: number
+  /** The key is the last of a frame's head. */
+  readonly #keyLength: number
   readonly #maxLength: number
   /** A frame that has not said yet how long it is. */
   #head: Buffer | undefined
@@ -49,6 +51,7 @@ export class FrameReader {
   /** @param maxLength of a message, in bytes: a longer one is left to `ws`, which refuses it */
   constructor(from: 'client' | 'server', maxLength: number, host: FrameReaderHost) {
     this.#mask = from === 'client' ? masked : 0
+    this.#keyLength = from === 'client' ? 4 : 0
     this.#maxLength = maxLength
     this.#host = host
   }
@@ -74,7 +77,7 @@ export class FrameReader {
     const second = chunk[at + 1] as number
     if ((second & masked) !== this.#mask) return this.#break(chunk, at)
     let length = second & ~masked
-    const start = at + (length < 126 ? 2 : length === 126 ? 4 : 10) + (this.#mask && 4)
+    const start = at + (length < 126 ? 2 : length === 126 ? 4 : 10) + this.#keyLength
     if (start > chunk.length) return this.#wait(chunk, at)
     if (length === 126) length = chunk.readUInt16BE(at + 2)
     else if (length === 127) length = chunk.readUInt32BE(at + 2) * 2 ** 32 + chunk.readUInt32BE(at + 6)
@@ -120,9 +123,9 @@ export class FrameReader {
   }
 
   #piecesOf(chunk: Buffer, start: number, first: number, length: number): Pieces {
-    const key = this.#mask && 4
-    const pieces = new Pieces(first, key + length, Math.max(firstCapacity, (chunk.length - start) * 2))
-    pieces.add(chunk, start - key, start)
+    const keyLength = this.#keyLength
+    const pieces = new Pieces(first, keyLength + length, Math.max(firstCapacity, (chunk.length - start) * 2))
+    pieces.add(chunk, start - keyLength, start)
     return pieces
   }
 
@@ -144,7 +147,7 @@ export class FrameReader {
     if (this.#missing > 0) return end
     this.#isOthers = false
     this.#pieces = undefined
-    if (pieces && !this.isDeaf) this.#take(pieces.bytes, this.#mask && 4, pieces.length, pieces.first)
+    if (pieces && !this.isDeaf) this.#take(pieces.bytes, this.#keyLength, pieces.length, pieces.first)
     return end
   }
 
@@ -164,7 +167,7 @@ export class FrameReader {
   /** Of text as it is here, where it is unmasked. */
   #headOf(payload: Buffer): Buffer {
     // A key of zeros changes nothing.
-    const head = Buffer.alloc(10 + (this.#mask && 4))
+    const head = Buffer.alloc(10 + this.#keyLength)
     head[0] = finalText
     head[1] = this.#mask | 127
     head.writeUInt32BE(payload.length, 6)
