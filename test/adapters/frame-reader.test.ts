@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream'
 import * as fc from 'fast-check'
 import { afterEach, expect, it, vi } from 'vitest'
 import * as ws from 'ws'
+import { BusyPoll } from '../../packages/trunkline/src/adapters/busy-poll.ts'
 import { FrameBuilder, MaskedFrameBuilder } from '../../packages/trunkline/src/adapters/frame.ts'
 import { FrameReader } from '../../packages/trunkline/src/adapters/frame-reader.ts'
 import { NodeSocket } from '../../packages/trunkline/src/adapters/node-socket.ts'
@@ -233,7 +234,7 @@ async function connected() {
   const accepted = new Promise<{ socket: NodeSocket; stream: Duplex }>((resolve) => {
     httpServer.on('upgrade', (request, stream: Duplex, head) =>
       webSocketServer.handleUpgrade(request, stream, head, (webSocket) => {
-        const socket = new NodeSocket(webSocket, stream, new FrameBuilder())
+        const socket = new NodeSocket(webSocket, stream, new FrameBuilder(), new BusyPoll())
         const events = {
           text: (frame: string) => heard.push(frame),
           binary: (frame: Uint8Array) => heard.push(hex(frame)),

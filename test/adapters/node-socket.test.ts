@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { afterEach, expect, it, vi } from 'vitest'
 import type { WebSocket } from 'ws'
+import { BusyPoll } from '../../packages/trunkline/src/adapters/busy-poll.ts'
 import { FrameBuilder } from '../../packages/trunkline/src/adapters/frame.ts'
 import { NodeSocket } from '../../packages/trunkline/src/adapters/node-socket.ts'
 
@@ -22,7 +23,7 @@ async function connected(): Promise<{ socket: NodeSocket; reader: Socket }> {
   const [stream] = (await accepted) as [Socket]
   stops.push(() => [reader, stream].map((one) => one.destroy()))
   const webSocket = { readyState: 1, OPEN: 1 } as WebSocket
-  return { socket: new NodeSocket(webSocket, stream, new FrameBuilder()), reader }
+  return { socket: new NodeSocket(webSocket, stream, new FrameBuilder(), new BusyPoll()), reader }
 }
 
 it('tells of each byte that is taken, while a large write counts as unsent until all of it is', async () => {

@@ -6,6 +6,7 @@ import { WebSocket } from 'ws'
 import { type Client, createClientOn } from '../client/client.ts'
 import type { ClientOptions } from '../client/options.ts'
 import { type ClientSocket, type Platform, type SocketHandlers, webPlatform } from '../client/platform.ts'
+import { BusyPoll } from './busy-poll.ts'
 import { asBytes, MaskedFrameBuilder } from './frame.ts'
 import { FrameReader, takeOver } from './frame-reader.ts'
 
@@ -70,6 +71,7 @@ const nodePlatform: Platform = {
 function connect(url: string, protocol: string, handlers: SocketHandlers): ClientSocket {
   const socket = new WebSocket(url, protocol, { perMessageDeflate: false, maxPayload })
   const frames = new MaskedFrameBuilder()
+  const poll = new BusyPoll()
   let stream: Duplex | undefined
   let failure = ''
   const reader = new FrameReader('server', maxPayload, {
@@ -89,7 +91,10 @@ function connect(url: string, protocol: string, handlers: SocketHandlers): Clien
     })
   })
   socket.on('open', () => {
-    passToWs = takeOver(stream as Duplex, (chunk) => reader.read(chunk))
+    passToWs = takeOver(stream as Duplex, (chunk) => {
+      poll.arrived()
+      reader.read(chunk)
+    })
     handlers.open()
   })
   // Of fragments.
@@ -107,7 +112,9 @@ function connect(url: string, protocol: string, handlers: SocketHandlers): Clien
       return socket.bufferedAmount
     },
     send(frame) {
-      if (socket.readyState === socket.OPEN) stream?.write(frames.build(frame))
+      if (socket.readyState !== socket.OPEN) return
+      stream?.write(frames.build(frame))
+      poll.expect()
     },
     close(code, reason) {
       socket.close(code, reason)

@@ -3,6 +3,7 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { ServerSocket, SocketEvents } from '../server/socket.ts'
+import type { BusyPoll } from './busy-poll.ts'
 import { asBytes, type FrameBuilder } from './frame.ts'
 import { FrameReader, takeOver } from './frame-reader.ts'
 
@@ -13,12 +14,14 @@ export class NodeSocket implements ServerSocket {
   readonly #webSocket: WebSocket
   readonly #stream: Duplex
   readonly #frames: FrameBuilder
+  readonly #poll: BusyPoll
 
   /** `stream` is the TCP (or TLS) socket under `webSocket`, on which compression was not agreed. */
-  constructor(webSocket: WebSocket, stream: Duplex, frames: FrameBuilder) {
+  constructor(webSocket: WebSocket, stream: Duplex, frames: FrameBuilder, poll: BusyPoll) {
     this.#webSocket = webSocket
     this.#stream = stream
     this.#frames = frames
+    this.#poll = poll
   }
 
   get bufferedAmount(): number {
@@ -46,9 +49,11 @@ export class NodeSocket implements ServerSocket {
     const reader = new FrameReader('client', maxLength, { text, binary, other: (bytes) => passToWs(bytes) })
     const passToWs = takeOver(stream, (chunk) => {
       if (socket.readyState !== socket.OPEN || stream.destroyed) reader.isDeaf = true
+      this.#poll.arrived()
       events.reading(true)
       reader.read(chunk)
       events.reading(false)
+      this.#poll.expect()
     })
     // Of fragments.
     socket.on('message', (data: Buffer, isBinary: boolean) =>

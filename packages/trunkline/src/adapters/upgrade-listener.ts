@@ -5,6 +5,7 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import { closeCode, subprotocol } from '../protocol/close.ts'
 import type { Server } from '../server/server.ts'
 import type { UpgradeRequest } from '../server/socket.ts'
+import { BusyPoll } from './busy-poll.ts'
 import { readForwarded, trustProxies } from './forwarded.ts'
 import { FrameBuilder } from './frame.ts'
 import { NodeSocket } from './node-socket.ts'
@@ -59,6 +60,7 @@ export function upgradeListener(
   const trusted = trustProxies(trustedProxies)
   const warn = warnOfRefusals()
   const frames = new FrameBuilder()
+  const poll = new BusyPoll()
   const maxPayload = server.messageBytes + frameRoom
   const webSocketServer = new WebSocketServer({
     noServer: true,
@@ -85,7 +87,7 @@ export function upgradeListener(
     }
     webSocketServer.handleUpgrade(request, stream, head, (webSocket) => {
       if (!speaksOurs(webSocket)) return
-      const socket = new NodeSocket(webSocket, stream, frames)
+      const socket = new NodeSocket(webSocket, stream, frames, poll)
       socket.connect(server.accept(socket, new NodeUpgradeRequest(request, forwarded.address)), maxPayload)
     })
   }
