@@ -50,6 +50,18 @@ describe('batching', () => {
     expect(scheduled()).toBe(2)
   })
 
+  it('asks once more where it becomes urgent', () => {
+    const { outbox, scheduled } = open()
+    outbox.pushStream('[1]')
+    outbox.pushStream('[2]')
+    expect([scheduled(), outbox.isUrgent]).toEqual([1, false])
+    outbox.push('[3]')
+    outbox.push('[4]')
+    expect([scheduled(), outbox.isUrgent]).toEqual([2, true])
+    outbox.flush()
+    expect(outbox.isUrgent).toBe(false)
+  })
+
   it('an empty flush writes nothing', () => {
     const { outbox, texts } = open()
     outbox.flush()

@@ -14,6 +14,7 @@ import type { ServerStats } from '../server/core.ts'
 import type { ServerConnections } from '../server/handler.ts'
 import { type CloseOptions, type DisconnectOptions, requireOptions, type ServerOptions } from '../server/options.ts'
 import { createServer, type ServerArguments } from '../server/server.ts'
+import { Gathering } from './gathering.ts'
 import { pathsOf, type UpgradeOptions, upgradeListener } from './upgrade-listener.ts'
 
 export type { UpgradeOptions }
@@ -141,10 +142,11 @@ export function attach<Router, Context>(
   if (!path.startsWith('/'))
     throw mistake(`options.path: expected a path that begins with "/", got "${path}"`, 'server')
   requireHttpServer(httpServer, path)
+  const { schedule } = new Gathering()
   const server = createServer(
     app,
     ...([
-      { schedule: process.nextTick, yieldTo: setImmediate, ...requireOptions(options) },
+      { schedule: process.nextTick, scheduleItems: schedule, yieldTo: setImmediate, ...requireOptions(options) },
     ] as unknown as ServerArguments<Context>),
   )
   const upgrade = upgradeListener(httpServer, server, path, options)

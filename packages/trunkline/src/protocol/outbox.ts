@@ -19,7 +19,7 @@ export function joinBatch(messages: readonly Encoded[]): FrameData {
 }
 
 export interface OutboxHost extends BulkHost {
-  /** Runs `outbox.flush()` once what the current turn has to say is said. */
+  /** Runs `outbox.flush()` once what the current turn has to say is said; once more where it has become urgent. */
   schedule(outbox: Outbox): void
   /** Writes a frame; `counted` says whether it belongs to the session's sequence. */
   write(frame: FrameData, counted: boolean): void
@@ -38,6 +38,7 @@ export class Outbox {
   #size = 0
   #counted = false
   #scheduled = false
+  #isUrgent = false
   /** Something large is in the batch: in the order of streams. */
   #hasLarge = false
 
@@ -52,6 +53,11 @@ export class Outbox {
   /** Of what waits to be flushed. */
   get size(): number {
     return this.#size
+  }
+
+  /** It holds more than items of streams, which may wait for others. */
+  get isUrgent(): boolean {
+    return this.#isUrgent
   }
 
   /** Adds a message that goes before those of streams. */
@@ -71,7 +77,7 @@ export class Outbox {
   }
 
   #add(message: Encoded, isStream: boolean): void {
-    this.#reserve(message.length)
+    this.#reserve(message.length, !isStream)
     const messages = isStream ? this.#streams : this.#calls
     messages.push(message)
     this.#counted = true
@@ -80,12 +86,12 @@ export class Outbox {
 
   /** Adds a message that rides with others and, alone, makes a frame that isn't counted. */
   ride(message: string): void {
-    this.#reserve(message.length)
+    this.#reserve(message.length, true)
     this.#calls.push(message)
   }
 
   flush(): void {
-    this.#scheduled = false
+    this.#scheduled = this.#isUrgent = false
     this.#write()
   }
 
@@ -116,11 +122,12 @@ export class Outbox {
     this.#hasLarge = false
   }
 
-  #reserve(length: number): void {
+  #reserve(length: number, isUrgent: boolean): void {
     if (this.#size > 0 && this.#size + length > cutAt) this.#write()
     this.#size += length
-    if (this.#scheduled) return
+    if (this.#scheduled && (this.#isUrgent || !isUrgent)) return
     this.#scheduled = true
+    this.#isUrgent = isUrgent
     this.#host.schedule(this)
   }
 }

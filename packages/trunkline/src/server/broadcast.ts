@@ -3,16 +3,28 @@
 import type { Encoded, FrameData } from '../protocol/encoded.ts'
 import { joinBatch, type Outbox } from '../protocol/outbox.ts'
 import type { Operation } from './operation.ts'
+import type { Schedule, ScheduleItems } from './options.ts'
 
 export class Broadcast {
-  readonly #schedule: (flush: () => void) => void
+  readonly #schedule: Schedule
+  readonly #scheduleItems: ScheduleItems
   readonly #sharedNumbers = new WeakMap<object, Map<Operation, number>>()
   #lastStreamNumber = -1
   #dirty: Outbox[] = []
+  /** With nothing but items of streams. */
+  #patient: Outbox[] = []
   #joined: { messages: readonly Encoded[]; frame: FrameData } = { messages: [], frame: '' }
 
-  constructor(schedule: (flush: () => void) => void) {
+  constructor(schedule: Schedule, scheduleItems: ScheduleItems) {
     this.#schedule = schedule
+    this.#scheduleItems = scheduleItems
+  }
+
+  /** Of what is patient. */
+  get size(): number {
+    let size = 0
+    for (const outbox of this.#patient) size += outbox.size
+    return size
   }
 
   /** Odd: even ones are for what a client pushes to a call of the server's. */
@@ -37,8 +49,11 @@ export class Broadcast {
 
   /** One scheduled turn flushes every connection that has something to say. */
   schedule(outbox: Outbox): void {
-    this.#dirty.push(outbox)
-    if (this.#dirty.length === 1) this.#schedule(this.#flush)
+    const { isUrgent } = outbox
+    const others = isUrgent ? this.#dirty : this.#patient
+    if (others.push(outbox) > 1) return
+    if (isUrgent) this.#schedule(this.#flush)
+    else this.#scheduleItems(this.#flushPatient, this)
   }
 
   /** In a broadcast all connections have the same messages to join: comparing is cheaper, and the adapter meets the same frame again. */
@@ -59,5 +74,12 @@ export class Broadcast {
     const dirty = this.#dirty
     this.#dirty = []
     for (const outbox of dirty) outbox.flush()
+  }
+
+  readonly #flushPatient = (): void => {
+    const patient = this.#patient
+    this.#patient = []
+    // Who has become urgent meanwhile has nothing left to say.
+    for (const outbox of patient) outbox.flush()
   }
 }

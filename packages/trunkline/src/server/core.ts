@@ -70,7 +70,7 @@ export class ServerCore {
   constructor(app: App, settings: ServerSettings) {
     this.settings = settings
     this.operations = compileApp(app, settings)
-    this.broadcast = new Broadcast(settings.schedule)
+    this.broadcast = new Broadcast(settings.schedule, settings.scheduleItems)
     requireAffordable(this.operations, settings)
     this.sessions = new Sessions(settings.resume)
     this.idempotency = new Idempotency(settings.resultStore, (error) => this.report(error))

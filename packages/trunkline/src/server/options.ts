@@ -103,7 +103,9 @@ export interface CommonServerOptions<Context> {
   /** Types of your own that travel as themselves; clients need the same. @default none */
   types?: readonly ValueType[]
   /** Runs `flush` when the current turn has said what it has to say. An adapter knows best. @default queueMicrotask */
-  schedule?: (flush: () => void) => void
+  schedule?: Schedule
+  /** The same for items of streams alone: they may wait a moment for more, while those come turn after turn. @default schedule */
+  scheduleItems?: ScheduleItems
   /** Runs `task` after what has arrived meanwhile was read. An adapter knows best. @default setTimeout, 0 ms */
   yieldTo?: (task: () => void) => void
 }
@@ -160,7 +162,8 @@ export interface ServerSettings {
   readonly rateLimit: Required<Readonly<RateLimitOptions>> | undefined
   readonly resultStore: ResultStore
   readonly types: ValueTypes | undefined
-  readonly schedule: (flush: () => void) => void
+  readonly schedule: Schedule
+  readonly scheduleItems: ScheduleItems
   readonly yieldTo: (task: () => void) => void
 }
 
@@ -180,11 +183,18 @@ const ownNames: Readonly<Record<'authenticate' | keyof CommonServerOptions<never
   rateLimit: true,
   types: true,
   schedule: true,
+  scheduleItems: true,
   yieldTo: true,
 }
 
 /** What an adapter reads itself: the same options may be given to each door. */
 const adapterNames = ['port', 'host', 'tls', 'path', 'origins', 'allowedHosts', 'trustedProxies']
+
+/** Runs `flush` when it is time. */
+export type Schedule = (flush: () => void) => void
+
+/** The same; `said` is what will be flushed, and grows with what more is said. */
+export type ScheduleItems = (flush: () => void, said: { readonly size: number }) => void
 
 /** @throws TypeError for options that are no object, or a name that nobody would read */
 export function requireOptions<Options extends object>(options: Options): Options {
@@ -199,6 +209,7 @@ export function requireOptions<Options extends object>(options: Options): Option
 }
 
 export function resolveOptions(options: CommonServerOptions<never> & { authenticate?: unknown }): ServerSettings {
+  const schedule: Schedule = requireFunction('schedule', options.schedule) ?? ((flush) => queueMicrotask(flush))
   return {
     authenticate: requireFunction('authenticate', options.authenticate),
     identify: requireFunction('identify', options.identify),
@@ -213,7 +224,8 @@ export function resolveOptions(options: CommonServerOptions<never> & { authentic
     resultStore: options.resultStore ?? memoryResultStore(),
     rateLimit: options.rateLimit && resolveRateLimit(options.rateLimit),
     types: requireTypes(options.types),
-    schedule: requireFunction('schedule', options.schedule) ?? ((flush) => queueMicrotask(flush)),
+    schedule,
+    scheduleItems: requireFunction('scheduleItems', options.scheduleItems) ?? schedule,
     yieldTo: requireFunction('yieldTo', options.yieldTo) ?? ((task) => void setTimeout(task, 0)),
   }
 }
