@@ -103,9 +103,9 @@ export interface CommonServerOptions<Context> {
   /** Types of your own that travel as themselves; clients need the same. @default none */
   types?: readonly ValueType[]
   /** Runs `flush` when the current turn has said what it has to say. An adapter knows best. @default queueMicrotask */
-  schedule?: Schedule
+  schedule?: (flush: () => void) => void
   /** The same for items of streams alone: they may wait a moment for more, while those come turn after turn. @default schedule */
-  scheduleItems?: ScheduleItems
+  scheduleItems?: (flush: () => void, said: { readonly size: number }) => void
   /** Runs `task` after what has arrived meanwhile was read. An adapter knows best. @default setTimeout, 0 ms */
   yieldTo?: (task: () => void) => void
 }
