@@ -11,28 +11,29 @@ import type { Payload, ValueTypes } from '../protocol/values.ts'
 import type { ClientStats } from './connection.ts'
 import { maxWaitingCalls, maxWaitingLength } from './options.ts'
 import type { ClientSession } from './session.ts'
-import type { Emitter } from './state.ts'
+import type { Status } from './state.ts'
 
 export class Calls implements CallHost {
   readonly types: ValueTypes | undefined
-  readonly #usualMs: number
-  readonly #emitter: Emitter
+  /** Deadline of a call that states none. */
+  readonly usualMs: number
+  readonly #host: Pick<Status, 'emit'>
   /** In the order in which they will be written. */
   #waiting = new Set<ClientCall>()
   #waitingLength = 0
   /** Those whose input has to be read first: a Blob. */
   readonly #reading = new Set<ClientCall>()
   /** Where new calls are written, and those that finish what was begun in them. */
-  readonly #sessions: ClientSession[] = []
-  readonly deadlines = new Deadlines(() => this.#all())
+  #sessions: ClientSession[] = []
+  readonly #deadlines = new Deadlines(() => this.#all())
   #nextId = 1
   /** Calls wait although there is a line. */
   isHeld = false
 
-  constructor(usualMs: number, emitter: Emitter, types: ValueTypes | undefined) {
+  constructor(host: Pick<Status, 'emit'>, usualMs: number, types: ValueTypes | undefined) {
+    this.#host = host
+    this.usualMs = usualMs
     this.types = types
-    this.#usualMs = usualMs
-    this.#emitter = emitter
   }
 
   /** How much is under way. */
@@ -51,22 +52,47 @@ export class Calls implements CallHost {
     this.#sessions.unshift(session)
   }
 
-  /** The session is over. */
+  /** This session is over: its calls are repeated where new ones are written, if that is open already. */
   leave(session: ClientSession): void {
-    this.#sessions.splice(this.#sessions.indexOf(session), 1)
+    this.#sessions = this.#sessions.filter((one) => one !== session)
+    session.discard()
+    this.writeWaiting()
+  }
+
+  /** There is an elsewhere: streams are opened there behind the last event received, so that none is lost. */
+  move(): void {
+    for (const { streams } of this.#sessions.slice(1)) {
+      for (const call of streams.values()) if (call.subscription?.lastEventId !== undefined) this.reopen(call, true)
+    }
+  }
+
+  /** Ends every session. */
+  end(): void {
+    for (const session of this.#sessions.splice(0)) session.discard()
   }
 
   /** Takes a new call: writes it at once if it can, else keeps it. */
   add(call: ClientCall, input: unknown, now: number): void {
-    this.deadlines.watch(call.deadline, now)
+    this.#deadlines.watch(call.deadline, now)
     try {
       const payload = input === undefined ? undefined : encodeValue(input, this.types)
       if (payload instanceof Promise) return void this.#addLate(call, payload)
       call.input = payload
     } catch (error) {
-      return call.refuse('BAD_REQUEST', `Invalid input of "${call.path}": ${(error as Error).message}`)
+      return this.#refuse(call, 'input', error)
     }
     this.#add(call, now)
+  }
+
+  /** Its input has to be read first; meanwhile it can be cancelled, expire or fail like any other. */
+  async #addLate(call: ClientCall, input: Promise<Payload>): Promise<void> {
+    this.#reading.add(call)
+    try {
+      call.input = await input
+    } catch (error) {
+      return this.#refuse(call, 'input', error)
+    }
+    if (this.#reading.delete(call)) this.#add(call, performance.now())
   }
 
   #add(call: ClientCall, now: number): void {
@@ -79,21 +105,14 @@ export class Calls implements CallHost {
     this.#wait(call)
   }
 
-  /** Its input has to be read first; meanwhile it can be cancelled, expire or fail like any other. */
-  async #addLate(call: ClientCall, input: Promise<Payload>): Promise<void> {
-    this.#reading.add(call)
-    try {
-      call.input = await input
-    } catch (error) {
-      return call.refuse('BAD_REQUEST', `Invalid input of "${call.path}": ${(error as Error).message}`)
-    }
-    if (this.#reading.delete(call)) this.#add(call, performance.now())
+  #refuse(call: ClientCall, what: string, error: unknown): void {
+    call.refuse('BAD_REQUEST', `Invalid ${what} of "${call.path}": ${(error as Error).message}`)
   }
 
   /** Calls that were written wait for another session, before what was never written. */
   requeue(calls: ClientCall[]): void {
     for (const call of calls) call.place = undefined
-    const waiting = [...calls, ...this.#waiting]
+    const waiting = [...this.#waiting, ...calls]
     this.#waiting.clear()
     this.#waitingLength = 0
     // Those with an id were written: in that order.
@@ -104,7 +123,7 @@ export class Calls implements CallHost {
   /** Ends every call. */
   failAll(code: string, message: string): void {
     for (const call of [...this.#all()]) call.refuse(code, message)
-    this.deadlines.stop()
+    this.#deadlines.stop()
   }
 
   /** Writes what waits, as far as there is room. */
@@ -127,18 +146,20 @@ export class Calls implements CallHost {
     this.writeWaiting()
   }
 
-  /** `tell`: its server doesn't know yet that it goes elsewhere. */
-  reopen(call: ClientCall, tell = false): void {
+  /** `tell`: its server doesn't know yet that it goes elsewhere; `isNew`: it has an id of its own there, and is no repeat. */
+  reopen(call: ClientCall, tell = false, isNew = true): void {
     call.place?.settled(call, tell)
     this.#unwait(call)
-    call.id = 0
-    call.firstLine = undefined
-    this.#wait(call)
+    if (isNew) {
+      call.id = 0
+      call.firstLine = undefined
+    }
+    this.requeue([call])
     this.writeWaiting()
   }
 
   gap(gap: Gap): void {
-    this.#emitter.emit('gap', gap)
+    this.#host.emit('gap', gap)
   }
 
   *#all(): Iterable<ClientCall> {
@@ -166,9 +187,9 @@ export class Calls implements CallHost {
     }
     let message: Encoded
     try {
-      message = call.encode(now, this.#usualMs)
+      message = call.encode(now, this.usualMs)
     } catch (error) {
-      call.refuse('BAD_REQUEST', `Invalid options of "${call.path}": ${(error as Error).message}`)
+      this.#refuse(call, 'options', error)
       return true
     }
     const { messageBytes } = session.limits
