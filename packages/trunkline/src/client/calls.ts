@@ -26,7 +26,7 @@ export class Calls implements CallHost {
   /** Where new calls are written, and those that finish what was begun in them. */
   #sessions: ClientSession[] = []
   readonly #deadlines = new Deadlines(() => this.#all())
-  #nextId = 1
+  #lastId = -1
   /** Calls wait although there is a line. */
   isHeld = false
 
@@ -99,8 +99,7 @@ export class Calls implements CallHost {
     if (this.#waiting.size === 0 && this.#write(call, now)) return
     const isAway = this.#sessions[0]?.room !== Infinity
     if ((isAway && this.#waiting.size >= maxWaitingCalls) || this.#waitingLength + call.size > maxWaitingLength) {
-      const message = `${this.#waiting.size} calls wait for a connection already; "${call.path}" was not sent`
-      return call.refuse('OVERLOADED', message)
+      return call.refuse('OVERLOADED', `"${call.path}" was not sent: ${this.#waiting.size} calls wait already`)
     }
     this.#wait(call)
   }
@@ -181,10 +180,7 @@ export class Calls implements CallHost {
   #write(call: ClientCall, now: number): boolean {
     const [session] = this.#sessions
     if (!session || this.isHeld || session.unanswered >= session.limits.calls || call.size >= session.room) return false
-    if (call.id === 0) {
-      call.id = this.#nextId
-      this.#nextId += 2
-    }
+    if (call.id === 0) call.id = this.#lastId += 2
     let message: Encoded
     try {
       message = call.encode(now, this.usualMs)

@@ -15,6 +15,7 @@ const maxLeadMs = 60_000
 const againMs = 5_000
 
 export interface CredentialsHost {
+  readonly options: Pick<ClientOptions, 'params'>
   /** Has the server take other params. */
   renew(params: Params): void
   /** No renewal is under way any more. */
@@ -23,7 +24,6 @@ export interface CredentialsHost {
 
 export class Credentials {
   readonly #host: CredentialsHost
-  readonly #options: ClientOptions
   /** What the last attempt said. */
   params: Params = {}
   /** Those that were refused, to see whether asking again gives others; that is done once. */
@@ -33,18 +33,17 @@ export class Credentials {
   /** The renewal that is under way, and one that was wanted meanwhile. */
   #renewals: Deferred[] = []
 
-  constructor(host: CredentialsHost, options: ClientOptions) {
+  constructor(host: CredentialsHost) {
     this.#host = host
-    this.#options = options
   }
 
   /** True when asking once more may give others. */
   get #isRenewable(): boolean {
-    return typeof this.#options.params === 'function'
+    return typeof this.#host.options.params === 'function'
   }
 
   ask(): Promise<Params> {
-    return ask(this.#options.params ?? {})
+    return ask(this.#host.options.params ?? {})
   }
 
   // ── Of an attempt ──────────────────────────────────────────────────────────

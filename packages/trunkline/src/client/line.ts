@@ -67,8 +67,6 @@ export class Line implements ClientControl, SessionLine, SocketHandlers {
   #receivedAt = performance.now()
   #sentAt = this.#receivedAt
   #probedAt: number | undefined
-  /** When a probe without a call counts as unanswered. */
-  #deadAt = 0
   /** Since when something is unanswered: an older probe was none about that, nor is older silence. */
   #waitingSince = 0
   /** What came or went since is taken to be as old: to read the clock for each frame is felt, and to probe too early is no harm. */
@@ -93,12 +91,11 @@ export class Line implements ClientControl, SessionLine, SocketHandlers {
     this.#socket.send(frame)
   }
 
-  /** Something happened that may have cost the link: ask for a sign of life now, and give it time, until `notBefore` at least. */
-  probe(notBefore = 0): void {
+  /** Something happened that may have cost the link: what came before says nothing, and a sign of life is asked for now. */
+  wake(): void {
     if (!this.welcomeMessage || this.#probedAt !== undefined) return
-    this.#probedAt = performance.now()
-    this.#deadAt = Math.max(notBefore, this.#probedAt + this.welcomeMessage.keepAlive.timeoutMs)
-    this.write(encodePing(...this.session.sequence.tell()))
+    this.#receivedAt = -Infinity
+    this.#probe()
   }
 
   /** Closes in order: it is over when the other end has answered, or took too long. */
@@ -149,7 +146,9 @@ export class Line implements ClientControl, SessionLine, SocketHandlers {
     this.#host.goaway(this, drainMs, reason, spreadMs)
   }
 
-  authenticated: ClientControl['authenticated'] = (answer) => this.#host.authenticated(this, answer)
+  authenticated(answer: Authenticated): void {
+    this.#host.authenticated(this, answer)
+  }
 
   // ── The socket ─────────────────────────────────────────────────────────────
 
@@ -190,6 +189,11 @@ export class Line implements ClientControl, SessionLine, SocketHandlers {
     this.lose(closeCode.keepAliveTimeout, reason)
   }
 
+  #probe(): void {
+    this.#probedAt = performance.now()
+    this.write(encodePing(...this.session.sequence.tell()))
+  }
+
   #look(): void {
     const now = performance.now()
     // What has arrived meanwhile is not read yet.
@@ -197,23 +201,20 @@ export class Line implements ClientControl, SessionLine, SocketHandlers {
     this.#lookedAt = now
     if (slept) {
       this.#probedAt = undefined
-      return this.probe()
+      return this.wake()
     }
     const { unanswered, sequence } = this.session
     const isWaiting = unanswered > 0 || (sequence.keeps && sequence.unacknowledged > 0)
     if (!isWaiting) this.#waitingSince = now + lookEveryMs
-    const isSilent = isWaiting && now - Math.max(this.#probedAt ?? this.#receivedAt, this.#waitingSince) >= probeAfterMs
-    if (this.#probedAt === undefined) {
-      if (isSilent) this.probe()
-      else this.#keepAlive(now)
-    } else if (isWaiting ? isSilent : now >= this.#deadAt) this.#die('no answer to a ping')
-  }
-
-  /** Pings before the server's own is due: so either end may stall for longer than `timeoutMs` and is not taken for dead. */
-  #keepAlive(now: number): void {
+    const isOverdue = now - Math.max(this.#probedAt ?? this.#receivedAt, this.#waitingSince) >= probeAfterMs
     const { intervalMs, timeoutMs } = (this.welcomeMessage as Welcome).keepAlive
-    const quietMs = Math.max(intervalMs / 2, intervalMs - timeoutMs / 2)
-    if (now - Math.min(this.#receivedAt, this.#sentAt) < quietMs) return
-    this.probe(this.#receivedAt + intervalMs + timeoutMs - lookEveryMs)
+    if (this.#probedAt === undefined) {
+      // Before the server's own is due: so either end may stall for longer than `timeoutMs` and is not taken for dead.
+      const quietMs = Math.max(intervalMs / 2, intervalMs - timeoutMs / 2)
+      if (isOverdue || now - Math.min(this.#receivedAt, this.#sentAt) >= quietMs) this.#probe()
+      return
+    }
+    const deadAt = Math.max(this.#probedAt, this.#receivedAt + intervalMs - lookEveryMs) + timeoutMs
+    if (isWaiting ? isOverdue : now >= deadAt) this.#die('no answer to a ping')
   }
 }

@@ -30,11 +30,10 @@ const canRenew = (welcome: Welcome | undefined): boolean => !!welcome?.features.
 export class ManagedConnection extends Status implements ClientConnection, CredentialsHost, LineHost, SessionHost {
   readonly platform: Platform
   readonly calls: Calls
-  readonly mayResume: boolean
+  readonly options: ClientOptions
   readonly serving: Serving | undefined
   /** What new calls get while the connection is closed. */
   refusal: RpcError | undefined
-  readonly #url: ClientOptions['url']
   readonly #backoff: Backoff
   readonly #credentials: Credentials
   /** What every `hello` says. */
@@ -54,23 +53,22 @@ export class ManagedConnection extends Status implements ClientConnection, Crede
 
   constructor(platform: Platform, options: ClientOptions) {
     super()
-    const { url, reconnect, resume = true, serve, timeoutMs = 30_000, types } = options
+    const { url, resume, serve, timeoutMs = 30_000 } = options
     // A function is asked when there is an attempt.
     if (typeof url !== 'function') toUrl(url)
     expect(serve === undefined || !!serve?.[serves], 'serve', 'what implement(router).handlers() gives', serve)
     const limits = { ...defaultLimits, ...usualServeLimits, ...options.limits }
     this.platform = platform
-    this.calls = new Calls(this, requireTimeout(timeoutMs), requireTypes(types))
-    this.mayResume = resume
+    this.options = options
+    this.calls = new Calls(this, requireTimeout(timeoutMs), requireTypes(options.types))
     this.serving = serve?.[serves]({ types: this.calls.types, limits })
-    this.#url = url
-    this.#backoff = new Backoff(reconnect)
-    this.#credentials = new Credentials(this, options)
+    this.#backoff = new Backoff(options.reconnect)
+    this.#credentials = new Credentials(this)
     this.#hello = {
       // 128 random bits: it can't be guessed.
       session: crypto.getRandomValues(new Uint32Array(4)).join('-'),
       timeoutMs: this.calls.usualMs,
-      features: [...(resume ? ['resume'] : []), ...(serve ? ['serve'] : [])],
+      features: [...(resume === false ? [] : ['resume']), ...(serve ? ['serve'] : [])],
       ...(serve && { limits }),
     }
     this.#session = this.#newSession(true)
@@ -115,7 +113,7 @@ export class ManagedConnection extends Status implements ClientConnection, Crede
 
   #wake(): void {
     if (this.state.status === 'waiting') void this.#try()
-    else this.#line?.probe()
+    else this.#line?.wake()
   }
 
   /** The page is put away, and may come back as it is. */
@@ -141,7 +139,7 @@ export class ManagedConnection extends Status implements ClientConnection, Crede
     }
     this.change('connecting', this.#backoff.attempt)
     try {
-      const [url, params] = await Promise.all([ask(this.#url), this.#credentials.ask()])
+      const [url, params] = await Promise.all([ask(this.options.url), this.#credentials.ask()])
       if (attempt !== this.#attempt) return
       if (!this.#credentials.use(params)) return this.#finish(closeCode.unauthenticated, this.words)
       this.#line = new Line(this, toUrl(url), this.#session)

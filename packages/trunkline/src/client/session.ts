@@ -33,7 +33,7 @@ import { joinBatch, Outbox, type OutboxHost } from '../protocol/outbox.ts'
 import { type Replies, readReply } from '../protocol/read-replies.ts'
 import { Sequence } from '../protocol/sequence.ts'
 import type { Served, Serving, ServingHost } from '../protocol/serving.ts'
-import { maxFirstFlight } from './options.ts'
+import { type ClientOptions, maxFirstFlight } from './options.ts'
 import type { Platform } from './platform.ts'
 
 /** The socket, as its session sees it. */
@@ -47,8 +47,7 @@ export interface SessionLine {
 
 export interface SessionHost {
   readonly platform: Pick<Platform, 'schedule'>
-  /** What is lost with a socket may go on with the next. */
-  readonly mayResume: boolean
+  readonly options: Pick<ClientOptions, 'resume'>
   readonly serving: Serving | undefined
   /** What it serves wants no more of this server. */
   close(): Promise<void>
@@ -124,8 +123,8 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
 
   /** What calls push may be written; when that is only for want of room, the next frame that comes is a reason to look again. */
   get maySend(): boolean {
-    if (this.room !== Infinity || !this.line) return false
-    this.#wantsRoom = this.line.isBehind
+    if (this.room !== Infinity) return false
+    this.#wantsRoom = !!this.line?.isBehind
     return !this.#wantsRoom
   }
 
@@ -141,8 +140,8 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
     const settled = this.#settled
     this.#attempt = attempt
     this.#named = settled.length
-    const hello = { attempt, since: this.#since ?? attempt, received: this.sequence.received }
-    return this.#named > 0 ? { ...hello, settled } : hello
+    const { received } = this.sequence
+    return { attempt, since: this.#since ?? attempt, received, ...(settled.length > 0 && { settled }) }
   }
 
   /** `hello` is written. Calls may follow at once where nobody can take them for something else. */
@@ -166,7 +165,7 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
     this.#mayFly = false
     this.limits = limits
     this.room = Infinity
-    if (!this.#host.mayResume || !features.includes('resume')) sequence.forget()
+    if (this.#host.options.resume === false || !features.includes('resume')) sequence.forget()
     this.#calls.writeWaiting()
     this.wake()
   }
@@ -184,8 +183,7 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
     sequence.acknowledge(received)
     // Only the server can say what it had: frames that break each connection they are sent on are not sent for ever.
     this.#strikes = this.count === this.#replayedAt ? this.#strikes + 1 : 0
-    if (this.#strikes >= maxStrikes)
-      throw new FrameRefusal(closeCode.sequenceBroken, 'nothing came across with three connections in a row')
+    if (this.#strikes >= maxStrikes) throw new FrameRefusal(closeCode.sequenceBroken, 'nothing comes across')
     this.#replayedAt = sequence.unacknowledged > 0 ? this.count : undefined
     for (const copy of sequence.copies) line.write(copy)
     for (const id of this.#settled.slice(this.#named)) this.#outbox.pushAfter(encodeCancel(id))
@@ -202,7 +200,7 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
   detach(): void {
     const { sequence } = this
     // What is said but not encoded yet belongs to the copies.
-    if (sequence.keeps) this.#outbox.flush()
+    this.flush()
     this.line = undefined
     this.room = 0
     if (!sequence.keeps) this.discard()
