@@ -78,7 +78,7 @@ export class Line implements ClientControl, SessionLine, SocketHandlers {
     this.#host = host
     this.session = session
     this.#socket = host.platform.connect(url, subprotocol, this)
-    this.#timer = setTimeout(() => this.#die('no answer to the attempt'), attemptTimeoutMs)
+    this.#timer = setTimeout(() => this.#unanswered('the attempt'), attemptTimeoutMs)
   }
 
   get isBehind(): boolean {
@@ -103,7 +103,7 @@ export class Line implements ClientControl, SessionLine, SocketHandlers {
     if (this.#isOver) return
     this.session.flush()
     this.leave(closeCode.done)
-    this.#timer = setTimeout(() => this.#die('no answer to the close'), closeTimeoutMs)
+    this.#timer = setTimeout(() => this.#unanswered('the close'), closeTimeoutMs)
   }
 
   /** Leaves at once, and tells nobody. Safe to call twice. */
@@ -185,8 +185,8 @@ export class Line implements ClientControl, SessionLine, SocketHandlers {
 
   // ── Silence ────────────────────────────────────────────────────────────────
 
-  #die(reason: string): void {
-    this.lose(closeCode.keepAliveTimeout, reason)
+  #unanswered(what: string): void {
+    this.lose(closeCode.keepAliveTimeout, `no answer to ${what}`)
   }
 
   #probe(): void {
@@ -215,6 +215,6 @@ export class Line implements ClientControl, SessionLine, SocketHandlers {
       return
     }
     const deadAt = Math.max(this.#probedAt, this.#receivedAt + intervalMs - lookEveryMs) + timeoutMs
-    if (isWaiting ? isOverdue : now >= deadAt) this.#die('no answer to a ping')
+    if (isWaiting ? isOverdue : now >= deadAt) this.#unanswered('a ping')
   }
 }

@@ -201,8 +201,8 @@ export class ManagedConnection extends Status implements ClientConnection, Crede
     if (kind === 'broken' || code === closeCode.sequenceBroken) session.discard()
     this.#broken = kind === 'broken' ? this.#broken + 1 : 0
     this.code = code
-    const isRefused = code === closeCode.unauthenticated && !this.#credentials.refuse()
-    if (kind === 'final' || this.#broken >= 3 || isRefused) return this.#finish(code, words)
+    const isFinal = code === closeCode.unauthenticated ? !this.#credentials.refuse() : kind === 'final'
+    if (isFinal || this.#broken >= 3) return this.#finish(code, words)
     const spreadMs = (kind === 'spread' && welcomeMessage?.spreadMs) || 0
     this.#later(words, Math.max(this.#backoff.next(), Math.random() * spreadMs))
   }

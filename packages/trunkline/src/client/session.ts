@@ -198,12 +198,11 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
 
   /** The socket is lost. What was written waits for the next one, if somebody will know it. */
   detach(): void {
-    const { sequence } = this
     // What is said but not encoded yet belongs to the copies.
     this.flush()
     this.line = undefined
     this.room = 0
-    if (!sequence.keeps) this.discard()
+    if (!this.sequence.keeps) this.discard()
   }
 
   /** Forgets it: nothing of it may ever be replayed. What was written and is not settled waits for another session. */
