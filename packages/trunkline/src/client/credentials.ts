@@ -61,17 +61,12 @@ export class Credentials {
     return true
   }
 
-  /** The server takes this client for `principal`. True when that is somebody else than before. */
+  /** The server takes this client for `principal`; undefined: nobody in particular. True when that is somebody else than before. */
   stand(principal: string | undefined): boolean {
     const isOther = this.#principal !== undefined && this.#principal !== principal
     this.#principal = principal
     this.#refused = undefined
     return isOther
-  }
-
-  /** Whoever comes next is nobody in particular. */
-  reset(): void {
-    this.#principal = this.#refused = undefined
   }
 
   // ── On the live line ───────────────────────────────────────────────────────
@@ -91,13 +86,10 @@ export class Credentials {
   }
 
   answered({ code, message, expiresInMs }: Authenticated): void {
-    if (code === undefined) {
-      this.last(expiresInMs)
-      return this.#settle()
-    }
+    if (code === undefined) this.last(expiresInMs)
     // A verdict stands: what has been refused is not sent again.
-    if (code !== 'UNAUTHORIZED' && code !== 'FORBIDDEN') this.#later(againMs)
-    this.#settle(notRun(code, message))
+    else if (code !== 'UNAUTHORIZED' && code !== 'FORBIDDEN') this.#later(againMs)
+    this.#settle(code === undefined ? undefined : notRun(code, message))
   }
 
   /** The line is gone; whoever waits is answered by what comes next. */

@@ -251,7 +251,7 @@ export class ManagedConnection extends Status implements ClientConnection, Crede
     clearTimeout(this.#retry)
     this.#undoWake?.()
     this.#undoWake = this.#line = undefined
-    this.#credentials.reset()
+    this.#credentials.stand(undefined)
     this.#backoff.attempt = this.#broken = 0
     this.change('closed')
     opening.reject(error)
