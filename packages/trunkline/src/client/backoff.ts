@@ -18,8 +18,6 @@ const maxTries = 10
 
 export class Backoff {
   readonly #options: ReconnectOptions
-  /** Failures in a row. */
-  attempt = 0
   #openedAt = 0
   /** What had come across when the line became open. */
   #countAtOpen = 0
@@ -30,10 +28,10 @@ export class Backoff {
     this.#options = options
   }
 
-  /** Counts a failure and gives the wait before the next try. */
-  next(): number {
+  /** Before the next try, behind so many failures in a row. */
+  wait(failures: number): number {
     const { minMs = 100, baseMs = 500, maxMs = 20_000 } = this.#options
-    return minMs + Math.random() * Math.min(maxMs, baseMs * 2 ** this.attempt++)
+    return minMs + Math.random() * Math.min(maxMs, baseMs * 2 ** failures)
   }
 
   /** A line is open; `count` rises with what it brings across. */

@@ -4,7 +4,7 @@ import { maxTimerMs, unreference } from '../protocol/deadlines.ts'
 import { notRun, type RpcError } from '../protocol/error.ts'
 import type { Authenticated } from '../protocol/messages.ts'
 import { type Deferred, makeDeferred } from './deferred.ts'
-import { ask, type ClientOptions } from './options.ts'
+import { ask, type ClientOptions, type Provided } from './options.ts'
 
 export type Params = Readonly<Record<string, unknown>>
 
@@ -15,7 +15,6 @@ const maxLeadMs = 60_000
 const againMs = 5_000
 
 export interface CredentialsHost {
-  readonly options: Pick<ClientOptions, 'params'>
   /** Has the server take other params. */
   renew(params: Params): void
   /** No renewal is under way any more. */
@@ -24,6 +23,7 @@ export interface CredentialsHost {
 
 export class Credentials {
   readonly #host: CredentialsHost
+  readonly #given: Provided<Params>
   /** What the last attempt said. */
   params: Params = {}
   /** Those that were refused, to see whether asking again gives others; that is done once. */
@@ -33,17 +33,18 @@ export class Credentials {
   /** The renewal that is under way, and one that was wanted meanwhile. */
   #renewals: Deferred[] = []
 
-  constructor(host: CredentialsHost) {
+  constructor(host: CredentialsHost, given: ClientOptions['params'] = {}) {
     this.#host = host
+    this.#given = given
   }
 
   /** True when asking once more may give others. */
   get #isRenewable(): boolean {
-    return typeof this.#host.options.params === 'function'
+    return typeof this.#given === 'function'
   }
 
   ask(): Promise<Params> {
-    return ask(this.#host.options.params ?? {})
+    return ask(this.#given)
   }
 
   // ── Of an attempt ──────────────────────────────────────────────────────────

@@ -30,10 +30,11 @@ const canRenew = (welcome: Welcome | undefined): boolean => !!welcome?.features.
 export class ManagedConnection extends Status implements ClientConnection, CredentialsHost, LineHost, SessionHost {
   readonly platform: Platform
   readonly calls: Calls
-  readonly options: ClientOptions
+  readonly mayResume: boolean
   readonly serving: Serving | undefined
   /** What new calls get while the connection is closed. */
   refusal: RpcError | undefined
+  readonly #url: ClientOptions['url']
   readonly #backoff: Backoff
   readonly #credentials: Credentials
   /** What every `hello` says. */
@@ -53,22 +54,23 @@ export class ManagedConnection extends Status implements ClientConnection, Crede
 
   constructor(platform: Platform, options: ClientOptions) {
     super()
-    const { url, resume, serve, timeoutMs = 30_000 } = options
+    const { url, resume = true, serve, timeoutMs = 30_000 } = options
     // A function is asked when there is an attempt.
     if (typeof url !== 'function') toUrl(url)
     expect(serve === undefined || !!serve?.[serves], 'serve', 'what implement(router).handlers() gives', serve)
     const limits = { ...defaultLimits, ...usualServeLimits, ...options.limits }
     this.platform = platform
-    this.options = options
+    this.mayResume = resume
+    this.#url = url
     this.calls = new Calls(this, requireTimeout(timeoutMs), requireTypes(options.types))
     this.serving = serve?.[serves]({ types: this.calls.types, limits })
     this.#backoff = new Backoff(options.reconnect)
-    this.#credentials = new Credentials(this)
+    this.#credentials = new Credentials(this, options.params)
     this.#hello = {
       // 128 random bits: it can't be guessed.
       session: crypto.getRandomValues(new Uint32Array(4)).join('-'),
       timeoutMs: this.calls.usualMs,
-      features: [...(resume === false ? [] : ['resume']), ...(serve ? ['serve'] : [])],
+      features: [...(resume ? ['resume'] : []), ...(serve ? ['serve'] : [])],
       ...(serve && { limits }),
     }
     this.#session = this.#newSession(true)
@@ -137,16 +139,16 @@ export class ManagedConnection extends Status implements ClientConnection, Crede
       line.leave()
       line.session.detach()
     }
-    this.change('connecting', this.#backoff.attempt)
+    this.change('connecting')
     try {
-      const [url, params] = await Promise.all([ask(this.options.url), this.#credentials.ask()])
+      const [url, params] = await Promise.all([ask(this.#url), this.#credentials.ask()])
       if (attempt !== this.#attempt) return
       if (!this.#credentials.use(params)) return this.#finish(closeCode.unauthenticated, this.words)
       this.#line = new Line(this, toUrl(url), this.#session)
       this.#lines.add(this.#line)
     } catch (error) {
       if (attempt === this.#attempt)
-        this.#later(`could not connect: ${(error as Error)?.message ?? error}`, this.#backoff.next())
+        this.#later(`could not connect: ${(error as Error)?.message ?? error}`, this.#backoff.wait(this.failures++))
     }
   }
 
@@ -195,7 +197,7 @@ export class ManagedConnection extends Status implements ClientConnection, Crede
     if (!welcomeMessage && !isLost && isRefusal(code)) session.refused(line)
     // A server that restarts in order is no failure of the line.
     if (welcomeMessage && (code === closeCode.serviceRestart || this.#backoff.wasWorthIt(session.count)))
-      this.#backoff.attempt = this.#broken = 0
+      this.failures = this.#broken = 0
     session.detach()
     const { kind, words } = closingOf(code, reason, isLost)
     if (kind === 'broken' || code === closeCode.sequenceBroken) session.discard()
@@ -204,7 +206,7 @@ export class ManagedConnection extends Status implements ClientConnection, Crede
     const isFinal = code === closeCode.unauthenticated ? !this.#credentials.refuse() : kind === 'final'
     if (isFinal || this.#broken >= 3) return this.#finish(code, words)
     const spreadMs = (kind === 'spread' && welcomeMessage?.spreadMs) || 0
-    this.#later(words, Math.max(this.#backoff.next(), Math.random() * spreadMs))
+    this.#later(words, Math.max(this.#backoff.wait(this.failures++), Math.random() * spreadMs))
   }
 
   /** What was begun is finished there; new calls go elsewhere, and streams follow once there is an elsewhere. */
@@ -237,7 +239,7 @@ export class ManagedConnection extends Status implements ClientConnection, Crede
   #later(words: string, delayMs: number): void {
     this.#retry = setTimeout(() => this.#try(), delayMs)
     this.words = words
-    this.change('waiting', this.#backoff.attempt, Date.now() + delayMs)
+    this.change('waiting', Date.now() + delayMs)
     this.#credentials.stop(this.#opening.promise)
   }
 
@@ -252,7 +254,7 @@ export class ManagedConnection extends Status implements ClientConnection, Crede
     this.#undoWake?.()
     this.#undoWake = this.#line = undefined
     this.#credentials.stand(undefined)
-    this.#backoff.attempt = this.#broken = 0
+    this.failures = this.#broken = 0
     this.change('closed')
     opening.reject(error)
     this.calls.failAll(error.code, error.message)

@@ -33,7 +33,7 @@ import { joinBatch, Outbox, type OutboxHost } from '../protocol/outbox.ts'
 import { type Replies, readReply } from '../protocol/read-replies.ts'
 import { Sequence } from '../protocol/sequence.ts'
 import type { Served, Serving, ServingHost } from '../protocol/serving.ts'
-import { type ClientOptions, maxFirstFlight } from './options.ts'
+import { maxFirstFlight } from './options.ts'
 import type { Platform } from './platform.ts'
 
 /** The socket, as its session sees it. */
@@ -47,7 +47,8 @@ export interface SessionLine {
 
 export interface SessionHost {
   readonly platform: Pick<Platform, 'schedule'>
-  readonly options: Pick<ClientOptions, 'resume'>
+  /** What is lost with a socket may go on with the next. */
+  readonly mayResume: boolean
   readonly serving: Serving | undefined
   /** What it serves wants no more of this server. */
   close(): Promise<void>
@@ -165,7 +166,7 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
     this.#mayFly = false
     this.limits = limits
     this.room = Infinity
-    if (this.#host.options.resume === false || !features.includes('resume')) sequence.forget()
+    if (!this.#host.mayResume || !features.includes('resume')) sequence.forget()
     this.#calls.writeWaiting()
     this.wake()
   }

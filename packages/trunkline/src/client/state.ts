@@ -45,7 +45,9 @@ export class Status {
   /** What has happened to the last line, and its close code. */
   protected words = ''
   protected code: number | undefined
-  #state = this.#snapshot('idle', 0, undefined)
+  /** In a row. */
+  protected failures = 0
+  #state = this.#snapshot('idle')
   readonly #listening = new Set<Listening>()
   /** Events that go round; the first is under way. */
   #told: Told[] = []
@@ -78,18 +80,24 @@ export class Status {
     this.#told = []
   }
 
-  /** `attempt`: failures in a row. */
-  protected change(status: ConnectionState['status'], attempt = 0, nextAttemptAt?: number): void {
+  protected change(status: ConnectionState['status'], nextAttemptAt?: number): void {
     if (status === 'open') {
       this.words = ''
       this.code = undefined
     }
-    this.#state = this.#snapshot(status, attempt, nextAttemptAt)
+    this.#state = this.#snapshot(status, nextAttemptAt)
     this.emit('change', this.#state)
   }
 
-  #snapshot(status: ConnectionState['status'], attempt: number, nextAttemptAt: number | undefined): ConnectionState {
-    const reason = this.words ? this.words + (comesNext[status] ?? '') : undefined
-    return Object.freeze({ status, attempt, nextAttemptAt, reason, code: this.code })
+  #snapshot(status: ConnectionState['status'], nextAttemptAt?: number): ConnectionState {
+    const { code, failures, words } = this
+    const attempt = status === 'open' ? 0 : failures
+    return Object.freeze({
+      status,
+      attempt,
+      nextAttemptAt,
+      reason: words ? words + (comesNext[status] ?? '') : undefined,
+      code,
+    })
   }
 }
