@@ -48,8 +48,9 @@ export class Calls implements CallHost {
   }
 
   /** New calls are written in this session from now on. */
-  use(session: ClientSession): void {
+  use(session: ClientSession): ClientSession {
     this.#sessions.unshift(session)
+    return session
   }
 
   /** This session is over: its calls are repeated where new ones are written, if that is open already. */

@@ -198,9 +198,8 @@ export class ManagedConnection extends Status implements ClientConnection, Crede
     // A server that restarts in order is no failure of the line.
     if (welcomeMessage && (code === closeCode.serviceRestart || this.#backoff.wasWorthIt(session.count)))
       this.failures = this.#broken = 0
-    session.detach()
     const { kind, words } = closingOf(code, reason, isLost)
-    if (kind === 'broken' || code === closeCode.sequenceBroken) session.discard()
+    session.detach(kind === 'broken' || code === closeCode.sequenceBroken)
     this.#broken = kind === 'broken' ? this.#broken + 1 : 0
     this.code = code
     const isFinal = code === closeCode.unauthenticated ? !this.#credentials.refuse() : kind === 'final'
@@ -224,9 +223,7 @@ export class ManagedConnection extends Status implements ClientConnection, Crede
   // ── State ──────────────────────────────────────────────────────────────────
 
   #newSession(mayFly: boolean): ClientSession {
-    const session = new ClientSession(this, this.calls, mayFly)
-    this.calls.use(session)
-    return session
+    return this.calls.use(new ClientSession(this, this.calls, mayFly))
   }
 
   /** To be settled; who asks from now on is answered by what comes next. */

@@ -197,13 +197,13 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
     for (const call of this.written.values()) if (call.firstLine === line) call.firstLine = undefined
   }
 
-  /** The socket is lost. What was written waits for the next one, if somebody will know it. */
-  detach(): void {
+  /** The socket is lost. What was written waits for the next one, if somebody will know it; not where `isBroken`. */
+  detach(isBroken = false): void {
     // What is said but not encoded yet belongs to the copies.
     this.flush()
     this.line = undefined
     this.room = 0
-    if (!this.sequence.keeps) this.discard()
+    if (isBroken || !this.sequence.keeps) this.discard()
   }
 
   /** Forgets it: nothing of it may ever be replayed. What was written and is not settled waits for another session. */
