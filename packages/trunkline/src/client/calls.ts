@@ -28,7 +28,7 @@ export class Calls implements CallHost {
   readonly #deadlines = new Deadlines(() => this.#all())
   #lastId = -1
   /** Calls wait although there is a line. */
-  isHeld = false
+  #isHeld = false
 
   constructor(host: Pick<Status, 'emit'>, usualMs: number, types: ValueTypes | undefined) {
     this.#host = host
@@ -70,6 +70,12 @@ export class Calls implements CallHost {
   /** Ends every session. */
   end(): void {
     for (const session of this.#sessions.splice(0)) session.discard()
+  }
+
+  /** Lets calls wait, or wait no longer. */
+  hold(isHeld: boolean): void {
+    this.#isHeld = isHeld
+    this.writeWaiting()
   }
 
   /** Takes a new call: writes it at once if it can, else keeps it. */
@@ -180,7 +186,8 @@ export class Calls implements CallHost {
   /** False when there is no room, and it has to wait. */
   #write(call: ClientCall, now: number): boolean {
     const [session] = this.#sessions
-    if (!session || this.isHeld || session.unanswered >= session.limits.calls || call.size >= session.room) return false
+    if (!session || this.#isHeld || session.unanswered >= session.limits.calls || call.size >= session.room)
+      return false
     if (call.id === 0) call.id = this.#lastId += 2
     let message: Encoded
     try {

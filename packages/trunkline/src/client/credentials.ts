@@ -3,6 +3,7 @@
 import { maxTimerMs, unreference } from '../protocol/deadlines.ts'
 import { notRun, type RpcError } from '../protocol/error.ts'
 import type { Authenticated } from '../protocol/messages.ts'
+import type { Calls } from './calls.ts'
 import { type Deferred, makeDeferred } from './deferred.ts'
 import { ask, type ClientOptions, type Provided } from './options.ts'
 
@@ -17,8 +18,8 @@ const againMs = 5_000
 export interface CredentialsHost {
   /** Has the server take other params. */
   renew(params: Params): void
-  /** No renewal is under way any more. */
-  renewed(): void
+  /** Those that wait for a renewal. */
+  readonly calls: Pick<Calls, 'hold'>
 }
 
 export class Credentials {
@@ -97,13 +98,13 @@ export class Credentials {
   stop(next: Promise<void>): void {
     clearTimeout(this.#timer)
     for (const { resolve } of this.#renewals.splice(0)) resolve(next)
-    this.#host.renewed()
+    this.#host.calls.hold(false)
   }
 
   /** The next one, if there is one. */
   async #begin(): Promise<void> {
     const [renewal] = this.#renewals
-    if (!renewal) return this.#host.renewed()
+    if (!renewal) return this.#host.calls.hold(false)
     clearTimeout(this.#timer)
     try {
       const params = await this.ask()

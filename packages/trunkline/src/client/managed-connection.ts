@@ -96,7 +96,7 @@ export class ManagedConnection extends Status implements ClientConnection, Crede
 
   authenticate(): Promise<void> {
     if (this.state.status === 'open' && canRenew(this.#line?.welcomeMessage)) {
-      this.calls.isHeld = true
+      this.calls.hold(true)
       return this.#credentials.renew()
     }
     // An attempt with the params of before is worth nothing, nor is a server that takes others only from an attempt;
@@ -162,11 +162,6 @@ export class ManagedConnection extends Status implements ClientConnection, Crede
     this.#line?.write(encodeAuthenticate(params))
   }
 
-  renewed(): void {
-    this.calls.isHeld = false
-    this.calls.writeWaiting()
-  }
-
   // ── Lines ──────────────────────────────────────────────────────────────────
 
   hello({ session }: Line): Hello {
@@ -177,7 +172,8 @@ export class ManagedConnection extends Status implements ClientConnection, Crede
     const { session } = line
     if (this.#credentials.stand(welcome.principal))
       this.calls.failAll('UNAUTHORIZED', 'This client is somebody else now')
-    this.change('open')
+    this.code = undefined
+    this.change('open', '')
     // A listener may have closed it.
     if (line !== this.#line) return
     this.#answer().resolve()
@@ -235,8 +231,7 @@ export class ManagedConnection extends Status implements ClientConnection, Crede
 
   #later(words: string, delayMs: number): void {
     this.#retry = setTimeout(() => this.#try(), delayMs)
-    this.words = words
-    this.change('waiting', Date.now() + delayMs)
+    this.change('waiting', words, Date.now() + delayMs)
     this.#credentials.stop(this.#opening.promise)
   }
 
@@ -245,14 +240,13 @@ export class ManagedConnection extends Status implements ClientConnection, Crede
     const opening = this.#answer()
     const error = finalError(code, words)
     this.refusal = error
-    this.words = words
     this.#attempt++
     clearTimeout(this.#retry)
     this.#undoWake?.()
     this.#undoWake = this.#line = undefined
     this.#credentials.stand(undefined)
     this.failures = this.#broken = 0
-    this.change('closed')
+    this.change('closed', words)
     opening.reject(error)
     this.calls.failAll(error.code, error.message)
     this.calls.end()

@@ -7,16 +7,7 @@
 
 import type { CallPlace, ClientCall } from '../calls/call.ts'
 import { Collected } from '../protocol/bulk.ts'
-import * as closeCode from '../protocol/close-code.ts'
-import {
-  type Frame,
-  FrameRefusal,
-  type ReadMessage,
-  readCounts,
-  readFrame,
-  refuse,
-  sequenceBroken,
-} from '../protocol/decode.ts'
+import { type Frame, type ReadMessage, readCounts, readFrame, refuse, sequenceBroken } from '../protocol/decode.ts'
 import type { Encoded, FrameData } from '../protocol/encoded.ts'
 import { IdMap } from '../protocol/id-map.ts'
 import {
@@ -180,12 +171,12 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
 
   #replay(line: SessionLine, received: number): void {
     const { sequence } = this
-    if (!sequence.covers(received)) throw sequenceBroken(sequence.sent, received)
-    sequence.acknowledge(received)
+    const progress = received + sequence.received
+    this.#strikes = progress === this.#replayedAt ? this.#strikes + 1 : 0
     // Only the server can say what it had: frames that break each connection they are sent on are not sent for ever.
-    this.#strikes = this.count === this.#replayedAt ? this.#strikes + 1 : 0
-    if (this.#strikes >= maxStrikes) throw new FrameRefusal(closeCode.sequenceBroken, 'nothing comes across')
-    this.#replayedAt = sequence.unacknowledged > 0 ? this.count : undefined
+    if (!sequence.covers(received) || this.#strikes >= maxStrikes) throw sequenceBroken(sequence.sent, received)
+    sequence.acknowledge(received)
+    this.#replayedAt = sequence.unacknowledged > 0 ? progress : undefined
     for (const copy of sequence.copies) line.write(copy)
     for (const id of this.#settled.slice(this.#named)) this.#outbox.pushAfter(encodeCancel(id))
     for (const call of this.streams.values()) call.subscription?.renew()

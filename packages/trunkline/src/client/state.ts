@@ -80,11 +80,8 @@ export class Status {
     this.#told = []
   }
 
-  protected change(status: ConnectionState['status'], nextAttemptAt?: number): void {
-    if (status === 'open') {
-      this.words = ''
-      this.code = undefined
-    }
+  protected change(status: ConnectionState['status'], words = this.words, nextAttemptAt?: number): void {
+    this.words = words
     this.#state = this.#snapshot(status, nextAttemptAt)
     this.emit('change', this.#state)
   }
