@@ -6,6 +6,7 @@ import type { Gap } from '../contract/client-types.ts'
 import { Deadlines } from '../protocol/deadlines.ts'
 import { encodeValue } from '../protocol/encode-value.ts'
 import type { Encoded } from '../protocol/encoded.ts'
+import type { RpcError } from '../protocol/error.ts'
 import { exceedsBytes } from '../protocol/size.ts'
 import type { Payload, ValueTypes } from '../protocol/values.ts'
 import type { ClientStats } from './connection.ts'
@@ -17,6 +18,8 @@ export class Calls implements CallHost {
   readonly types: ValueTypes | undefined
   /** Deadline of a call that states none. */
   readonly usualMs: number
+  /** What new calls get while the connection is closed. */
+  refusal: RpcError | undefined
   readonly #host: Pick<Status, 'emit'>
   /** In the order in which they will be written. */
   #waiting = new Set<ClientCall>()
@@ -67,8 +70,9 @@ export class Calls implements CallHost {
     }
   }
 
-  /** Ends every session. */
-  end(): void {
+  /** Ends every call and every session. */
+  end({ code, message }: RpcError): void {
+    this.failAll(code, message)
     for (const session of this.#sessions.splice(0)) session.discard()
   }
 
@@ -80,6 +84,7 @@ export class Calls implements CallHost {
 
   /** Takes a new call: writes it at once if it can, else keeps it. */
   add(call: ClientCall, input: unknown, now: number): void {
+    if (this.refusal) return call.refuse(this.refusal.code, this.refusal.message)
     this.#deadlines.watch(call.deadline, now)
     try {
       const payload = input === undefined ? undefined : encodeValue(input, this.types)

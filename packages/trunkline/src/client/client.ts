@@ -34,17 +34,14 @@ export function createClientOn<Router>(platform: Platform, options: ClientOption
 
 /** Makes a call, and sees to it that there is a connection. */
 function start(connection: ManagedConnection, path: string, input: unknown, options: KeptOptions): ClientCall {
-  const { calls, refusal, state } = connection
+  const { calls } = connection
   const { timeoutMs = calls.usualMs, signal } = options
   const now = performance.now()
   checkOptions(options)
   const call = new ClientCall(calls, connection, path, options, now + requireTimeout(timeoutMs))
   if (signal?.aborted) call.cancel()
-  else if (refusal) call.refuse(refusal.code, refusal.message)
-  else {
-    calls.add(call, input, now)
-    if (state.status === 'idle' && !call.isSettled) connection.connect()
-  }
+  else calls.add(call, input, now)
+  if (connection.state.status === 'idle' && !call.isSettled) connection.connect()
   return call
 }
 

@@ -2,7 +2,6 @@
 //
 //   idle ─▶ connecting ─▶ open ─▶ waiting ─▶ connecting …      closed ◀─ close(), or a refusal that is final
 import * as closeCode from '../protocol/close-code.ts'
-import type { RpcError } from '../protocol/error.ts'
 import { expect } from '../protocol/expect.ts'
 import {
   type Authenticated,
@@ -32,8 +31,6 @@ export class ManagedConnection extends Status implements ClientConnection, Crede
   readonly calls: Calls
   readonly mayResume: boolean
   readonly serving: Serving | undefined
-  /** What new calls get while the connection is closed. */
-  refusal: RpcError | undefined
   readonly #url: ClientOptions['url']
   readonly #backoff: Backoff
   readonly #credentials: Credentials
@@ -126,7 +123,7 @@ export class ManagedConnection extends Status implements ClientConnection, Crede
 
   async #try(): Promise<void> {
     const attempt = ++this.#attempt
-    this.refusal = undefined
+    this.calls.refusal = undefined
     clearTimeout(this.#retry)
     this.#undoWake ??= this.platform.onWake(
       () => this.#wake(),
@@ -239,7 +236,7 @@ export class ManagedConnection extends Status implements ClientConnection, Crede
   #finish(code: number, words: string): void {
     const opening = this.#answer()
     const error = finalError(code, words)
-    this.refusal = error
+    this.calls.refusal = error
     this.#attempt++
     clearTimeout(this.#retry)
     this.#undoWake?.()
@@ -248,8 +245,7 @@ export class ManagedConnection extends Status implements ClientConnection, Crede
     this.failures = this.#broken = 0
     this.change('closed', words)
     opening.reject(error)
-    this.calls.failAll(error.code, error.message)
-    this.calls.end()
+    this.calls.end(error)
     this.#session = this.#newSession(true)
     for (const line of this.#lines) line.close()
     this.#credentials.stop(opening.promise)
