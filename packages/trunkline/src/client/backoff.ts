@@ -17,27 +17,21 @@ const leakyMs = 30_000
 const maxTries = 10
 
 export class Backoff {
-  readonly #minMs: number
-  readonly #baseMs: number
-  readonly #maxMs: number
-  /** Failures in a row. */
-  attempt = 0
+  readonly #options: ReconnectOptions
   #openedAt = 0
   /** What had come across when the line became open. */
   #countAtOpen = 0
   /** When lines were lost lately. */
   #lostAt: number[] = []
 
-  constructor({ minMs = 100, baseMs = 500, maxMs = 20_000 }: ReconnectOptions = {}) {
-    this.#minMs = minMs
-    this.#baseMs = baseMs
-    this.#maxMs = maxMs
+  constructor(options: ReconnectOptions = {}) {
+    this.#options = options
   }
 
-  /** Counts a failure and gives the wait before the next try. */
-  next(): number {
-    const most = Math.min(this.#maxMs, this.#baseMs * 2 ** this.attempt++)
-    return this.#minMs + Math.random() * most
+  /** Before the next try, behind so many failures in a row. */
+  wait(failures: number): number {
+    const { minMs = 100, baseMs = 500, maxMs = 20_000 } = this.#options
+    return minMs + Math.random() * Math.min(maxMs, baseMs * 2 ** failures)
   }
 
   /** A line is open; `count` rises with what it brings across. */
@@ -50,8 +44,7 @@ export class Backoff {
   wasWorthIt(count: number): boolean {
     const now = performance.now()
     if (now - this.#openedAt >= healthyMs) return true
-    this.#lostAt = this.#lostAt.filter((at) => now - at < leakyMs)
-    this.#lostAt.push(now)
+    this.#lostAt = [...this.#lostAt.filter((at) => now - at < leakyMs), now]
     return count > this.#countAtOpen && this.#lostAt.length <= maxTries
   }
 }

@@ -37,7 +37,7 @@ const meanings: Readonly<Record<Closing['kind'], Readonly<Record<number, string>
     /** No answer to a ping for `keepAlive.timeoutMs`, found by either end. A client also gives itself this code when an attempt gets no `welcome` in 20 s. */
     4102: 'no sign of life',
     /** Calls went on at ten times the `rateLimit` after `RATE_LIMITED`, or that many repeats came that had to be refused. */
-    4103: 'too many calls at once',
+    4103: 'too many calls',
     /** One connection more than `limits.connectionsPerPrincipal`. */
     4104: 'too many connections',
     /** No `hello` within `helloTimeoutMs`. */
@@ -57,7 +57,7 @@ const meanings: Readonly<Record<Closing['kind'], Readonly<Record<number, string>
   },
   broken: {
     /** `ws` or the browser found a frame that breaks RFC 6455. */
-    1002: 'a broken WebSocket frame',
+    1002: 'a broken frame',
     /** A server of another make, or a proxy, takes no frames of that kind. Ours never sends it. */
     1003: 'a frame was refused',
     /** `ws` found text that is not UTF-8. */
@@ -67,13 +67,13 @@ const meanings: Readonly<Record<Closing['kind'], Readonly<Record<number, string>
     /** A message is larger than `limits.messageBytes`, or a batch than that and 64 KiB. */
     1009: 'a message was too large',
     /** A message is not what PROTOCOL.md says, or more than 64 KiB came before authentication. */
-    4000: 'a message broke the protocol',
+    4000: 'a message was broken',
   },
   final: {
     /** `authenticate` threw `FORBIDDEN`, the principal was revoked, or the server called `disconnect`. */
     4003: 'access was refused',
     /** The server speaks another version of the subprotocol `trunkline.`. */
-    4006: 'another version of the protocol',
+    4006: 'another protocol version',
     /** A later connection of this client has gone on with its session, or had before this one came. */
     4011: 'a newer connection took over',
   },

@@ -9,7 +9,6 @@ import { FrameRefusal, parseFrame, readFrame, refuse } from '../protocol/decode.
 import type { FrameData } from '../protocol/encoded.ts'
 import {
   type Authenticated,
-  encodeAuthenticate,
   encodeHello,
   encodePing,
   encodePong,
@@ -20,17 +19,18 @@ import {
 } from '../protocol/messages.ts'
 import { type ClientControl, readControl } from '../protocol/read-at-client.ts'
 import { makeDeferred } from './deferred.ts'
-import type { ClientSocket, Platform } from './platform.ts'
+import type { ClientSocket, Platform, SocketHandlers } from './platform.ts'
 import type { ClientSession, SessionLine } from './session.ts'
 
 /** What a line tells the client of its life. */
 export interface LineHost {
+  readonly platform: Platform
   authenticated(line: Line, answer: Authenticated): void
   /** The socket is open. */
   hello(line: Line): Hello
   welcomed(line: Line, welcome: Welcome): void
   goaway(line: Line, drainMs: number, reason: string, spreadMs: number | undefined): void
-  /** Once, and last. `isLost`: this end gave it up for dead. */
+  /** Its last, though perhaps not for the first time. `isLost`: this end gave it up for dead. */
   closed(line: Line, code: number, reason: string, isLost: boolean): void
 }
 
@@ -50,86 +50,75 @@ const lookEveryMs = 500
 const sleptMs = 2_000
 /** With a call waiting: silence before the line is probed, and again before it is left; a look too early rather than too late. */
 const probeAfterMs = 5_000 - lookEveryMs
+/** How long the other end may take to answer a close frame. */
+const closeTimeoutMs = 5_000
 
-export class Line implements ClientControl, SessionLine {
+export class Line implements ClientControl, SessionLine, SocketHandlers {
   welcomeMessage: Welcome | undefined
   readonly session: ClientSession
   /** Milliseconds between the last ping and its pong. */
   roundTripMs: number | undefined
-  readonly #host: LineHost
-  readonly #platform: Platform
-  readonly #socket: ClientSocket
-  /** Its end: nothing of it is heard any more. */
+  /** Settles when nobody waits for it any more. */
   readonly over = makeDeferred()
+  readonly #host: LineHost
+  readonly #socket: ClientSocket
+  /** Left or closed by this end: nothing of it is heard any more, and nothing is said. */
   #isOver = false
-  /** Closed by this end: what comes until the other end has answered is for nobody. */
-  #isClosing = false
   #receivedAt = performance.now()
-  #sentAt = performance.now()
-  /** Since when the server owes a sign of life. */
-  #silentSince: number | undefined
+  #sentAt = this.#receivedAt
   #probedAt: number | undefined
-  /** When a probe without a call counts as unanswered. */
-  #deadAt = 0
-  /** Since when something is unanswered: an older probe was none about that. */
-  #waitingSince: number | undefined
+  /** Since when something is unanswered: an older probe was none about that, nor is older silence. */
+  #waitingSince = 0
   /** What came or went since is taken to be as old: to read the clock for each frame is felt, and to probe too early is no harm. */
-  #lookedAt = performance.now()
-  /** For the attempt; later for the looks. */
+  #lookedAt = this.#receivedAt
+  /** For the attempt; later for the looks; at last for the close. */
   #timer: ReturnType<typeof setTimeout>
 
-  constructor(host: LineHost, platform: Platform, url: string, session: ClientSession) {
+  constructor(host: LineHost, url: string, session: ClientSession) {
     this.#host = host
-    this.#platform = platform
     this.session = session
-    this.#socket = platform.connect(url, subprotocol, {
-      open: () => this.#open(),
-      frame: (data) => this.#receive(data),
-      drained: () => this.session.line === this && this.session.wake(),
-      closed: (code, reason) => this.#end(code, reason, false),
-    })
-    this.#timer = setTimeout(() => this.#lose('no answer to the attempt'), attemptTimeoutMs)
+    this.#socket = host.platform.connect(url, subprotocol, this)
+    this.#timer = setTimeout(() => this.#unanswered('the attempt'), attemptTimeoutMs)
   }
 
   get isBehind(): boolean {
-    return this.#socket.bufferedAmount >= (this.#platform.isHidden ? hiddenBehindAtBytes : behindAtBytes)
+    return this.#socket.bufferedAmount >= (this.#host.platform.isHidden ? hiddenBehindAtBytes : behindAtBytes)
   }
 
   write(frame: FrameData): void {
     if (this.#isOver) return
     this.#sentAt = this.#lookedAt
-    this.#silentSince ??= this.#lookedAt
     this.#socket.send(frame)
   }
 
-  authenticate(params: Readonly<Record<string, unknown>>): void {
-    this.write(encodeAuthenticate(params))
+  /** Something happened that may have cost the link: what came before says nothing, and a sign of life is asked for now. */
+  wake(): void {
+    if (!this.welcomeMessage || this.#probedAt !== undefined) return
+    this.#receivedAt = -Infinity
+    this.#probe()
   }
 
-  /** Something happened that may have cost the link: ask for a sign of life now, and give it time, until `notBefore` at least. */
-  probe(notBefore = 0): void {
-    if (!this.welcomeMessage || this.#isOver || this.#probedAt !== undefined) return
-    this.#probedAt = performance.now()
-    this.#deadAt = Math.max(notBefore, this.#probedAt + this.welcomeMessage.keepAlive.timeoutMs)
-    this.write(encodePing(...this.session.sequence.tell()))
-  }
-
-  /** Closes in order; the host hears `closed` when the other end has answered. */
-  close(code: number, reason: string): void {
+  /** Closes in order: it is over when the other end has answered, or took too long. */
+  close(): void {
     if (this.#isOver) return
     this.session.flush()
-    this.#isClosing = true
+    this.leave(closeCode.done)
+    this.#timer = setTimeout(() => this.#unanswered('the close'), closeTimeoutMs)
+  }
+
+  /** Leaves at once, and tells nobody. Safe to call twice. */
+  leave(code: number = closeCode.leaving, reason = ''): void {
+    clearTimeout(this.#timer)
+    if (this.#isOver) return
+    this.#isOver = true
+    // On a dead link this takes as long as it takes; nobody waits for it.
     this.#socket.close(code, cutReason(reason))
   }
 
-  /** Leaves at once: nothing of this line is heard any more. Safe to call twice. */
-  leave(code: number = closeCode.leaving, reason = ''): void {
-    if (this.#isOver) return
-    this.#isOver = true
-    this.over.resolve()
-    clearTimeout(this.#timer)
-    // On a dead link this takes as long as it takes; nobody waits for it.
-    this.#socket.close(code, cutReason(reason))
+  /** Gives it up. */
+  lose(code: number, reason: string): void {
+    this.leave(code, reason)
+    this.#host.closed(this, code, reason, true)
   }
 
   // ── Control messages ───────────────────────────────────────────────────────
@@ -157,21 +146,23 @@ export class Line implements ClientControl, SessionLine {
     this.#host.goaway(this, drainMs, reason, spreadMs)
   }
 
-  authenticated: ClientControl['authenticated'] = (answer) => this.#host.authenticated(this, answer)
+  authenticated(answer: Authenticated): void {
+    this.#host.authenticated(this, answer)
+  }
 
   // ── The socket ─────────────────────────────────────────────────────────────
 
-  #open(): void {
+  open(): void {
     if (this.#isOver) return
     this.write(encodeHello(this.#host.hello(this)))
     this.session.opened(this)
   }
 
-  #receive(data: FrameData): void {
-    if (this.#isOver || this.#isClosing) return
+  frame(data: FrameData): void {
+    if (this.#isOver) return
     this.#receivedAt = this.#lookedAt
     if (this.#probedAt !== undefined) this.roundTripMs = performance.now() - this.#probedAt
-    this.#silentSince = this.#probedAt = undefined
+    this.#probedAt = undefined
     try {
       const frame = typeof data === 'string' ? parseFrame(data) : parseBinaryFrame(data)
       if (frame.isControl) readFrame(frame, readControl, this as ClientControl)
@@ -179,19 +170,28 @@ export class Line implements ClientControl, SessionLine {
       else throw refuse(RESULT, 'before welcome')
     } catch (error) {
       if (!(error instanceof FrameRefusal)) throw error
-      this.#end(error.code, error.message, true)
+      this.lose(error.code, error.message)
     }
   }
 
-  #end(code: number, reason: string, byThisEnd: boolean): void {
-    if (this.#isOver) return
-    if (byThisEnd) this.leave(code, reason)
-    else this.leave()
-    this.#host.closed(this, code, reason, byThisEnd)
+  drained(): void {
+    this.session.wake()
   }
 
-  #lose(reason: string): void {
-    this.#end(closeCode.keepAliveTimeout, reason, true)
+  closed(code: number, reason: string): void {
+    this.leave()
+    this.#host.closed(this, code, reason, false)
+  }
+
+  // ── Silence ────────────────────────────────────────────────────────────────
+
+  #unanswered(what: string): void {
+    this.lose(closeCode.keepAliveTimeout, `no answer to ${what}`)
+  }
+
+  #probe(): void {
+    this.#probedAt = performance.now()
+    this.write(encodePing(...this.session.sequence.tell()))
   }
 
   #look(): void {
@@ -201,24 +201,20 @@ export class Line implements ClientControl, SessionLine {
     this.#lookedAt = now
     if (slept) {
       this.#probedAt = undefined
-      return this.probe()
+      return this.wake()
     }
     const { unanswered, sequence } = this.session
     const isWaiting = unanswered > 0 || (sequence.keeps && sequence.unacknowledged > 0)
-    this.#waitingSince = isWaiting ? (this.#waitingSince ?? now) : undefined
-    if (this.#probedAt !== undefined) {
-      const waitedSince = Math.max(this.#probedAt, this.#waitingSince ?? 0)
-      const isDead = isWaiting ? now - waitedSince >= probeAfterMs : now >= this.#deadAt
-      if (isDead) this.#lose('no answer to a ping')
-    } else if (isWaiting && now - (this.#silentSince ?? this.#receivedAt) >= probeAfterMs) this.probe()
-    else this.#keepAlive(now)
-  }
-
-  /** Pings before the server's own is due: so either end may stall for longer than `timeoutMs` and is not taken for dead. */
-  #keepAlive(now: number): void {
+    if (!isWaiting) this.#waitingSince = now + lookEveryMs
+    const isOverdue = now - Math.max(this.#probedAt ?? this.#receivedAt, this.#waitingSince) >= probeAfterMs
     const { intervalMs, timeoutMs } = (this.welcomeMessage as Welcome).keepAlive
-    const quietMs = Math.max(intervalMs / 2, intervalMs - timeoutMs / 2)
-    if (now - Math.min(this.#receivedAt, this.#sentAt) < quietMs) return
-    this.probe(this.#receivedAt + intervalMs + timeoutMs - lookEveryMs)
+    if (this.#probedAt === undefined) {
+      // Before the server's own is due: so either end may stall for longer than `timeoutMs` and is not taken for dead.
+      const quietMs = Math.max(intervalMs / 2, intervalMs - timeoutMs / 2)
+      if (isOverdue || now - Math.min(this.#receivedAt, this.#sentAt) >= quietMs) this.#probe()
+      return
+    }
+    const deadAt = Math.max(this.#probedAt, this.#receivedAt + intervalMs - lookEveryMs) + timeoutMs
+    if (isWaiting ? isOverdue : now >= deadAt) this.#unanswered('a ping')
   }
 }

@@ -2,97 +2,82 @@
 //
 //   idle ─▶ connecting ─▶ open ─▶ waiting ─▶ connecting …      closed ◀─ close(), or a refusal that is final
 import * as closeCode from '../protocol/close-code.ts'
-import type { RpcError } from '../protocol/error.ts'
+import { expect } from '../protocol/expect.ts'
 import {
-  type AdvertisedLimits,
   type Authenticated,
   defaultLimits,
+  encodeAuthenticate,
   type Hello,
   type Welcome,
 } from '../protocol/messages.ts'
 import { type Serving, serves } from '../protocol/serving.ts'
+import { requireTypes } from '../protocol/value-types.ts'
 import { Backoff } from './backoff.ts'
-import type { Calls } from './calls.ts'
+import { Calls } from './calls.ts'
 import { closingOf, finalError, isRefusal } from './closing.ts'
 import type { ClientConnection, ClientStats } from './connection.ts'
-import { ask, Credentials } from './credentials.ts'
-import { makeDeferred } from './deferred.ts'
-import { Leaving } from './leaving.ts'
+import { Credentials, type CredentialsHost, type Params } from './credentials.ts'
+import { type Deferred, makeDeferred } from './deferred.ts'
 import { Line, type LineHost } from './line.ts'
-import { type ClientOptions, requireServable, toUrl, usualServeLimits } from './options.ts'
-import type { Platform, Said } from './platform.ts'
-import { randomName } from './random-name.ts'
-import { Renewal } from './renewal.ts'
+import { ask, type ClientOptions, requireTimeout, toUrl, usualServeLimits } from './options.ts'
+import type { Platform } from './platform.ts'
 import { ClientSession, type SessionHost } from './session.ts'
-import { type ConnectionState, type Emitter, Status } from './state.ts'
-
-/** How long the other end may take to answer a close frame, in ms. */
-const closeTimeoutMs = 5_000
+import { Status } from './state.ts'
 
 const canRenew = (welcome: Welcome | undefined): boolean => !!welcome?.features.includes('authenticate')
 
-export class ManagedConnection implements ClientConnection, LineHost, SessionHost {
-  readonly #platform: Platform
-  readonly #options: ClientOptions
-  readonly #timeoutMs: number
-  readonly #emitter: Emitter
+export class ManagedConnection extends Status implements ClientConnection, CredentialsHost, LineHost, SessionHost {
+  readonly platform: Platform
+  readonly calls: Calls
+  readonly mayResume: boolean
+  readonly serving: Serving | undefined
+  readonly #url: ClientOptions['url']
   readonly #backoff: Backoff
-  readonly #calls: Calls
-  readonly #renewal: Renewal
-  readonly #status: Status
   readonly #credentials: Credentials
-  readonly #limits: AdvertisedLimits
-  readonly #serving: Serving | undefined
+  /** What every `hello` says. */
+  readonly #hello: Omit<Hello, 'attempt'>
+  /** Sockets that are not over: `#line`, and those where something is still finished. */
+  readonly #lines = new Set<Line>()
   #line: Line | undefined
   /** What new calls are written in. */
   #session: ClientSession
-  /** Sockets to servers that go, where what was begun is finished. */
-  readonly #leaving: Leaving
   #resumes = 0
   /** Sockets of this client so far; a number of an attempt that is over fences it off. */
   #attempt = 0
-  #spreadMs = 0
   #retry: ReturnType<typeof setTimeout> | undefined
   #undoWake: (() => void) | undefined
-  /** What new calls get while the connection is closed. */
-  refusal: RpcError | undefined
   #opening = makeDeferred()
-  #closing: Promise<void> | undefined
-  /** 128 random bits: kept for life. */
-  readonly #name = randomName()
   #broken = 0
 
-  constructor(platform: Platform, options: ClientOptions, usualMs: number, calls: Calls, emitter: Emitter) {
-    this.#platform = platform
-    this.#options = options
-    this.#timeoutMs = usualMs
+  constructor(platform: Platform, options: ClientOptions) {
+    super()
+    const { url, resume = true, serve, timeoutMs = 30_000 } = options
+    // A function is asked when there is an attempt.
+    if (typeof url !== 'function') toUrl(url)
+    expect(serve === undefined || !!serve?.[serves], 'serve', 'what implement(router).handlers() gives', serve)
+    const limits = { ...defaultLimits, ...usualServeLimits, ...options.limits }
+    this.platform = platform
+    this.mayResume = resume
+    this.#url = url
+    this.calls = new Calls(this, requireTimeout(timeoutMs), requireTypes(options.types))
+    this.serving = serve?.[serves]({ types: this.calls.types, limits })
     this.#backoff = new Backoff(options.reconnect)
-    this.#calls = calls
-    this.#emitter = emitter
-    this.#status = new Status(emitter)
-    this.#credentials = new Credentials(options)
-    this.#renewal = new Renewal(this.#credentials, (params) => this.#line?.authenticate(params))
-    this.#leaving = new Leaving(calls)
-    this.#limits = { ...defaultLimits, ...usualServeLimits, ...options.limits }
-    this.#serving = requireServable(options.serve)?.[serves]({ types: calls.types, limits: this.#limits })
+    this.#credentials = new Credentials(this, options.params)
+    this.#hello = {
+      // 128 random bits: it can't be guessed.
+      session: crypto.getRandomValues(new Uint32Array(4)).join('-'),
+      timeoutMs: this.calls.usualMs,
+      features: [...(resume ? ['resume'] : []), ...(serve ? ['serve'] : [])],
+      ...(serve && { limits }),
+    }
     this.#session = this.#newSession(true)
   }
 
   // ── Connection ─────────────────────────────────────────────────────────────
 
-  get state(): ConnectionState {
-    return this.#status.state
-  }
-
-  on: ClientConnection['on'] = (name, listener) => this.#emitter.on(name, listener)
-
-  readonly subscribe = (listener: () => void): (() => void) => this.#emitter.on('change', () => listener())
-
-  readonly getSnapshot = (): ConnectionState => this.#status.state
-
   stats(): ClientStats {
     return {
-      ...this.#calls.stats(),
+      ...this.calls.stats(),
       resumes: this.#resumes,
       replayBytes: this.#session.sequence.length,
       roundTripMs: this.#line?.roundTripMs,
@@ -100,217 +85,169 @@ export class ManagedConnection implements ClientConnection, LineHost, SessionHos
   }
 
   connect(): Promise<void> {
-    if (this.state.status === 'open') return Promise.resolve()
-    this.refusal = undefined
-    const { promise } = this.#opening
-    if (this.state.status === 'connecting') return promise
-    clearTimeout(this.#retry)
-    this.#undoWake ??= this.#platform.onWake(
-      () => this.#wake(),
-      () => this.#sleep(),
-    )
-    this.#try()
-    return promise
+    const { status } = this.state
+    if (status === 'open') return Promise.resolve()
+    if (status !== 'connecting') void this.#try()
+    return this.#opening.promise
   }
 
   authenticate(): Promise<void> {
-    const { status } = this.state
-    if (status !== 'open' || !canRenew(this.#line?.welcomeMessage)) {
-      // An attempt with the params of before is worth nothing, nor is a server that takes others only from an attempt;
-      // what was written goes out again.
-      if (status === 'connecting' || status === 'open') this.#try()
-      return this.connect()
+    if (this.state.status === 'open' && canRenew(this.#line?.welcomeMessage)) {
+      this.calls.hold(true)
+      return this.#credentials.renew()
     }
-    this.#calls.isHeld = true
-    const renewed = this.#renewal.start()
-    renewed.then(this.#release, this.#release)
-    return renewed
+    // An attempt with the params of before is worth nothing, nor is a server that takes others only from an attempt;
+    // what was written goes out again.
+    void this.#try()
+    return this.#opening.promise
   }
 
-  close(): Promise<void> {
-    if (this.state.status !== 'closed') this.#closing = this.#close()
-    return this.#closing ?? Promise.resolve()
-  }
-
-  async #close(): Promise<void> {
-    const line = this.#line
-    const lines = [...this.#leaving.lines, ...(line ? [line] : [])]
-    this.#status.code = undefined
-    this.#finish(closeCode.done, 'the connection was closed by this client')
-    line?.close(closeCode.done, '')
-    const timer = setTimeout(() => {
-      for (const line of lines) {
-        line.leave()
-        this.#leaving.closed(line)
-      }
-    }, closeTimeoutMs)
-    await Promise.all(lines.map(({ over }) => over.promise))
-    clearTimeout(timer)
+  async close(): Promise<void> {
+    if (this.state.status !== 'closed') {
+      this.code = undefined
+      this.#finish(closeCode.done, 'the connection was closed by this client')
+    }
+    await Promise.all([...this.#lines].map(({ over }) => over.promise))
   }
 
   #wake(): void {
-    if (this.state.status === 'waiting') this.connect()
-    else this.#line?.probe()
+    if (this.state.status === 'waiting') void this.#try()
+    else this.#line?.wake()
   }
 
   /** The page is put away, and may come back as it is. */
   #sleep(): void {
-    const line = this.#line
-    if (!line) return
-    line.leave()
-    this.closed(line, closeCode.leaving, 'the page was put away', true)
+    this.#line?.lose(closeCode.leaving, 'the page was put away')
     clearTimeout(this.#retry)
   }
 
   async #try(): Promise<void> {
     const attempt = ++this.#attempt
-    // A line that is still closing has nothing to say about the new one.
-    this.#line?.leave()
-    if (this.#line?.session === this.#session) this.#session.detach()
-    this.#line = undefined
-    this.#status.change('connecting', this.#backoff.attempt)
+    this.calls.refusal = undefined
+    clearTimeout(this.#retry)
+    this.#undoWake ??= this.platform.onWake(
+      () => this.#wake(),
+      () => this.#sleep(),
+    )
+    const line = this.#line
+    if (line) {
+      this.#line = undefined
+      this.#lines.delete(line)
+      line.leave()
+      line.session.detach()
+    }
+    this.change('connecting')
     try {
-      const [url, params] = await Promise.all([ask(this.#options.url), this.#credentials.ask()])
+      const [url, params] = await Promise.all([ask(this.#url), this.#credentials.ask()])
       if (attempt !== this.#attempt) return
-      if (!this.#credentials.use(params)) return this.#finish(closeCode.unauthenticated, this.#status.words)
-      this.#line = new Line(this, this.#platform, toUrl(url), this.#session)
+      if (!this.#credentials.use(params)) return this.#finish(closeCode.unauthenticated, this.words)
+      this.#line = new Line(this, toUrl(url), this.#session)
+      this.#lines.add(this.#line)
     } catch (error) {
       if (attempt === this.#attempt)
-        this.#later(`could not connect: ${(error as Error)?.message ?? error}`, this.#backoff.next())
+        this.#later(`could not connect: ${(error as Error)?.message ?? error}`, this.#backoff.wait(this.failures++))
     }
   }
 
   // ── Credentials ────────────────────────────────────────────────────────────
 
   authenticated(line: Line, answer: Authenticated): void {
-    if (line === this.#line) this.#renewal.answered(answer)
+    if (line === this.#line) this.#credentials.answered(answer)
   }
 
-  readonly #release = (): void => {
-    if (this.#renewal.isPending) return
-    this.#calls.isHeld = false
-    this.#calls.writeWaiting()
+  renew(params: Params): void {
+    this.#line?.write(encodeAuthenticate(params))
   }
 
   // ── Lines ──────────────────────────────────────────────────────────────────
 
   hello({ session }: Line): Hello {
-    return {
-      session: this.#name,
-      ...session.hello(this.#attempt),
-      params: this.#credentials.params,
-      timeoutMs: this.#timeoutMs,
-      features: [...(session.sequence.keeps ? ['resume'] : []), ...(this.#serving ? ['serve'] : [])],
-      ...(this.#serving && { limits: this.#limits }),
-    }
+    return { ...this.#hello, ...session.hello(this.#attempt), params: this.#credentials.params }
   }
 
   welcomed(line: Line, welcome: Welcome): void {
+    const { session } = line
     if (this.#credentials.stand(welcome.principal))
-      this.#calls.failAll('UNAUTHORIZED', 'This client is somebody else now')
-    this.#spreadMs = welcome.spreadMs
-    this.#status.change('open')
+      this.calls.failAll('UNAUTHORIZED', 'This client is somebody else now')
+    this.code = undefined
+    this.change('open', '')
     // A listener may have closed it.
-    if (this.state.status !== 'open') return
-    this.#opening.resolve()
-    this.#opening = makeDeferred()
-    line.session.welcomed(line, welcome)
+    if (line !== this.#line) return
+    this.#answer().resolve()
+    session.welcomed(line, welcome)
     if (welcome.session === 'resumed') this.#resumes++
-    this.#backoff.opened(line.session.count)
-    this.#leaving.move()
-    if (canRenew(welcome)) this.#renewal.stand(welcome.expiresInMs)
+    this.#backoff.opened(session.count)
+    this.calls.move()
+    if (canRenew(welcome)) this.#credentials.last(welcome.expiresInMs)
   }
 
   closed(line: Line, code: number, reason: string, isLost: boolean): void {
-    const { session } = line
-    if (this.#leaving.closed(line)) return
+    if (!this.#lines.delete(line)) return
+    line.over.resolve()
+    const { session, welcomeMessage } = line
+    if (line !== this.#line) return this.calls.leave(session)
     this.#line = undefined
-    if (this.state.status === 'closed') return
-    const wasOpen = line.welcomeMessage !== undefined
-    if (!wasOpen && !isLost && isRefusal(code)) session.refused(line)
-    const { kind, words } = closingOf(code, reason, isLost)
-    const { count } = session
-    session.detach()
-    if (kind === 'broken' || code === closeCode.sequenceBroken) session.discard()
+    if (!welcomeMessage && !isLost && isRefusal(code)) session.refused(line)
     // A server that restarts in order is no failure of the line.
-    if (wasOpen && (code === closeCode.serviceRestart || this.#backoff.wasWorthIt(count)))
-      this.#backoff.attempt = this.#broken = 0
-    this.#status.code = code
+    if (welcomeMessage && (code === closeCode.serviceRestart || this.#backoff.wasWorthIt(session.count)))
+      this.failures = this.#broken = 0
+    const { kind, words } = closingOf(code, reason, isLost)
+    session.detach(kind === 'broken' || code === closeCode.sequenceBroken)
     this.#broken = kind === 'broken' ? this.#broken + 1 : 0
-    if (kind === 'final' || this.#broken >= 3) return this.#finish(code, words)
-    if (code === closeCode.unauthenticated && !this.#credentials.refuse()) return this.#finish(code, words)
-    const delayMs = this.#backoff.next()
-    if (kind === 'spread' && wasOpen) this.#later(words, Math.max(delayMs, Math.random() * this.#spreadMs))
-    else this.#later(words, delayMs)
+    this.code = code
+    const isFinal = code === closeCode.unauthenticated ? !this.#credentials.refuse() : kind === 'final'
+    if (isFinal || this.#broken >= 3) return this.#finish(code, words)
+    const spreadMs = (kind === 'spread' && welcomeMessage?.spreadMs) || 0
+    this.#later(words, Math.max(this.#backoff.wait(this.failures++), Math.random() * spreadMs))
   }
 
   /** What was begun is finished there; new calls go elsewhere, and streams follow once there is an elsewhere. */
-  goaway(line: Line, drainMs: number, reason: string, spreadMs = this.#spreadMs): void {
-    this.#spreadMs = spreadMs
-    this.#emitter.emit('goaway', { drainMs, reason })
+  goaway(line: Line, drainMs: number, reason: string, spreadMs = line.welcomeMessage?.spreadMs ?? 0): void {
+    this.emit('goaway', { drainMs, reason })
     // A listener may have closed it.
-    if (line !== this.#line || this.state.status === 'closed') return
+    if (line !== this.#line) return
     this.#line = undefined
     this.#session = this.#newSession(false)
-    this.#status.code = closeCode.leaving
+    line.session.leave()
+    this.code = closeCode.leaving
     this.#later(closingOf(closeCode.leaving, '', false).words, Math.random() * spreadMs)
-    this.#leaving.add(line)
-  }
-
-  // ── Sessions ───────────────────────────────────────────────────────────────
-
-  #newSession(mayFly: boolean): ClientSession {
-    const session = new ClientSession(this, this.#calls, {
-      resume: this.#options.resume !== false,
-      mayFly,
-      serving: this.#serving,
-    })
-    this.#calls.use(session)
-    return session
-  }
-
-  schedule(flush: () => void, said: Said): void {
-    this.#platform.schedule(flush, said)
-  }
-
-  emptied(session: ClientSession): void {
-    this.#leaving.emptied(session)
-  }
-
-  disconnect(): void {
-    void this.close()
   }
 
   // ── State ──────────────────────────────────────────────────────────────────
 
-  #later(reason: string, delayMs: number): void {
+  #newSession(mayFly: boolean): ClientSession {
+    return this.calls.use(new ClientSession(this, this.calls, mayFly))
+  }
+
+  /** To be settled; who asks from now on is answered by what comes next. */
+  #answer(): Deferred {
+    const opening = this.#opening
+    this.#opening = makeDeferred()
+    return opening
+  }
+
+  #later(words: string, delayMs: number): void {
     this.#retry = setTimeout(() => this.#try(), delayMs)
-    this.#status.words = reason
-    this.#status.change('waiting', this.#backoff.attempt, Date.now() + delayMs)
-    this.#renewal.stop(this.#opening.promise)
+    this.change('waiting', words, Date.now() + delayMs)
+    this.#credentials.stop(this.#opening.promise)
   }
 
   /** Ends everything; nothing is tried until `connect()`. */
   #finish(code: number, words: string): void {
+    const opening = this.#answer()
     const error = finalError(code, words)
-    this.#status.words = words
+    this.calls.refusal = error
     this.#attempt++
     clearTimeout(this.#retry)
     this.#undoWake?.()
-    this.#undoWake = undefined
-    this.refusal = error
-    this.#credentials.reset()
-    this.#broken = 0
-    this.#backoff.attempt = 0
-    const { promise, reject } = this.#opening
-    this.#opening = makeDeferred()
-    this.#status.change('closed')
-    reject(error)
-    this.#renewal.stop(promise)
-    this.#calls.failAll(error.code, error.message)
-    this.#leaving.end()
-    this.#session.discard()
-    this.#calls.leave(this.#session)
+    this.#undoWake = this.#line = undefined
+    this.#credentials.stand(undefined)
+    this.failures = this.#broken = 0
+    this.change('closed', words)
+    opening.reject(error)
+    this.calls.end(error)
     this.#session = this.#newSession(true)
+    for (const line of this.#lines) line.close()
+    this.#credentials.stop(opening.promise)
   }
 }

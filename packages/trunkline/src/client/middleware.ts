@@ -40,20 +40,21 @@ export function runMiddleware(
     return call.promise
   }
   const outcome = run(0, options.meta ?? {})
-  // A middleware that makes no call has the last word: then nothing is pushed.
-  const made = Promise.race([first.promise, outcome]).then(() => calls.at(-1)?.hand)
+  const made = Promise.race([first.promise, outcome]).then(() => {
+    const call = calls.at(-1)
+    // A middleware that makes no call has the last word: then nothing is pushed.
+    if (!call) throw notRun('CANCELLED', `"${path}" takes no more items: it is over`)
+    return call.hand
+  })
   made.catch(none)
   const hand: Hand = {
     send: (value) => {
-      const sent = made.then((to) => {
-        if (!to) throw notRun('CANCELLED', `"${path}" takes no more items: it is over`)
-        return to.send(value)
-      })
+      const sent = made.then((to) => to.send(value))
       // As with a call without middleware: whoever does not wait hears of it from the call.
       sent.catch(none)
       return sent
     },
-    end: () => void made.then((to) => to?.end(), none),
+    end: () => void made.then((to) => to.end(), none),
   }
   const cancel = (): void => {
     isCancelled = true

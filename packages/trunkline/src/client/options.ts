@@ -1,6 +1,7 @@
 // What a client can be told, with defaults and their reasons. Knows nothing else.
+import { maxTimerMs } from '../protocol/deadlines.ts'
 import { expect } from '../protocol/expect.ts'
-import { type Servable, serves } from '../protocol/serving.ts'
+import type { Servable } from '../protocol/serving.ts'
 import type { ValueType } from '../protocol/values.ts'
 import type { ReconnectOptions } from './backoff.ts'
 import type { WebSocketConstructor } from './platform.ts'
@@ -67,13 +68,6 @@ export interface ClientOptions {
 /** A page has other work than its server's. */
 export const usualServeLimits = { calls: 64, streams: 64 }
 
-/** @throws TypeError for what is no app */
-export function requireServable(app: Servable | undefined): Servable | undefined {
-  const isApp = app === undefined || typeof app?.[serves] === 'function'
-  expect(isApp, 'serve', 'what implement(router).handlers() gives', app)
-  return app
-}
-
 /** How much may wait while there is no connection: more is a sign that waiting does not help. */
 export const maxWaitingCalls = 10_000
 export const maxWaitingLength = 8 * 1024 * 1024
@@ -81,21 +75,38 @@ export const maxWaitingLength = 8 * 1024 * 1024
 /** Before the server has said who we are: it holds no more than this (PROTOCOL.md section 3). */
 export const maxFirstFlight = 16 * 1024
 
-export const provide = async <Value>(provided: Provided<Value>): Promise<Value> =>
-  typeof provided === 'function' ? (provided as () => MaybePromise<Value>)() : provided
+/** @throws TypeError for what is no time at all */
+export function requireTimeout(timeoutMs: number): number {
+  expect(timeoutMs > 0, 'timeoutMs', 'milliseconds above 0', timeoutMs)
+  return Math.min(timeoutMs, maxTimerMs)
+}
 
-/** Makes a WebSocket's address of what the user gave. */
+/** As long as the server has to answer an attempt. */
+const askTimeoutMs = 20_000
+
+/** Gives `url` or `params`, which may be a function of the user's; what comes too late is not heard. */
+export function ask<Value>(provided: Provided<Value>): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`url or params gave nothing in ${askTimeoutMs} ms`)), askTimeoutMs)
+    const given = async () => (typeof provided === 'function' ? (provided as () => MaybePromise<Value>)() : provided)
+    given()
+      .then(resolve, reject)
+      .finally(() => clearTimeout(timer))
+  })
+}
+
+/**
+ * Makes a WebSocket's address of what the user gave.
+ * @throws TypeError for what is none
+ */
 export function toUrl(given: string | URL): string {
-  const base = (globalThis as { location?: { href: string } }).location?.href
-  let url: URL | undefined
   try {
-    url = new URL(given, base)
+    const url = new URL(given, (globalThis as { location?: { href: string } }).location?.href)
     url.protocol = url.protocol.replace('http', 'ws')
     url.hash = ''
+    if ((typeof given === 'string' || given instanceof URL) && /^wss?:$/.test(url.protocol)) return url.href
   } catch {
     // Said below.
   }
-  const isAddress = (typeof given === 'string' || given instanceof URL) && /^wss?:$/.test(url?.protocol ?? '')
-  expect(isAddress, 'url', 'an address like wss://example.com/rpc', given)
-  return (url as URL).href
+  expect(false, 'url', 'an address like wss://example.com/rpc', given)
 }

@@ -50,11 +50,11 @@ export function webPlatform(given: WebSocketConstructor | undefined): Platform {
       // Always followed by `close`; without a listener it is an exception in Node's `ws`.
       socket.onerror = () => {}
       socket.onclose = ({ code, reason }) => handlers.closed(code, reason)
-      let looking = false
+      // A browser does not say when it has sent.
+      let looking: unknown
       const look = (): void => {
-        looking = socket.bufferedAmount > 0
-        if (looking) setTimeout(look, lookEveryMs)
-        else handlers.drained()
+        looking = socket.bufferedAmount > 0 && setTimeout(look, lookEveryMs)
+        if (!looking) handlers.drained()
       }
       return {
         get bufferedAmount() {
@@ -63,10 +63,7 @@ export function webPlatform(given: WebSocketConstructor | undefined): Platform {
         send(frame) {
           // Frames are made here, and none is in shared memory.
           socket.send(frame as string | Uint8Array<ArrayBuffer>)
-          if (looking || socket.bufferedAmount === 0) return
-          // A browser does not say when it has sent.
-          looking = true
-          setTimeout(look, lookEveryMs)
+          if (!looking && socket.bufferedAmount > 0) look()
         },
         close: (code, reason) => socket.close(code, reason),
       }

@@ -7,16 +7,7 @@
 
 import type { CallPlace, ClientCall } from '../calls/call.ts'
 import { Collected } from '../protocol/bulk.ts'
-import * as closeCode from '../protocol/close-code.ts'
-import {
-  type Frame,
-  FrameRefusal,
-  type ReadMessage,
-  readCounts,
-  readFrame,
-  refuse,
-  sequenceBroken,
-} from '../protocol/decode.ts'
+import { type Frame, type ReadMessage, readCounts, readFrame, refuse, sequenceBroken } from '../protocol/decode.ts'
 import type { Encoded, FrameData } from '../protocol/encoded.ts'
 import { IdMap } from '../protocol/id-map.ts'
 import {
@@ -34,30 +25,32 @@ import { type Replies, readReply } from '../protocol/read-replies.ts'
 import { Sequence } from '../protocol/sequence.ts'
 import type { Served, Serving, ServingHost } from '../protocol/serving.ts'
 import { maxFirstFlight } from './options.ts'
-import type { Said } from './platform.ts'
+import type { Platform } from './platform.ts'
 
 /** The socket, as its session sees it. */
 export interface SessionLine {
   /** More is unsent than the network takes at the moment. */
   readonly isBehind: boolean
   write(frame: FrameData): void
+  /** Nothing is left to be said on it. */
+  close(): void
 }
 
 export interface SessionHost {
-  /** Runs `flush` when the current turn has said what it has to say. */
-  schedule(flush: () => void, said: Said): void
-  /** Nothing that was written in it is open any more. */
-  emptied(session: ClientSession): void
+  readonly platform: Pick<Platform, 'schedule'>
+  /** What is lost with a socket may go on with the next. */
+  readonly mayResume: boolean
+  readonly serving: Serving | undefined
   /** What it serves wants no more of this server. */
-  disconnect(): void
+  close(): Promise<void>
 }
 
 /** The client's calls, as a session sees them. */
 export interface SessionCalls {
   /** It takes calls now, or more of them. */
   writeWaiting(): void
-  /** A server that goes has not run it. */
-  reopen(call: ClientCall): void
+  /** Its server goes; `isNew`: and has not run it, nor has any. */
+  reopen(call: ClientCall, tell: boolean, isNew: boolean): void
   /** These were written and are not settled; the session knows them no more. */
   requeue(calls: ClientCall[]): void
 }
@@ -74,12 +67,6 @@ const maxStrikes = 2
 /** Parts of one message taken from a server: its own limit is smaller, this one only bounds memory. */
 const maxReceived = 64 * 1024 * 1024
 
-export interface SessionOptions {
-  readonly resume: boolean
-  readonly mayFly: boolean
-  readonly serving: Serving | undefined
-}
-
 export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHost {
   readonly sequence = new Sequence()
   /** Written and not settled, by id. */
@@ -89,12 +76,10 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
   /** Room left for calls: little before the first `welcome`, none without a socket, then as much as there is. */
   room = 0
   limits = defaultLimits
-  /** Its server goes: new calls are written elsewhere. */
-  isLeaving = false
+  line: SessionLine | undefined
   readonly #host: SessionHost
   readonly #calls: SessionCalls
   readonly #outbox = new Outbox(this)
-  readonly #resume: boolean
   /** Of the parts of a large message. */
   readonly #collected = new Collected()
   /** The server's calls to this client, where it serves. */
@@ -104,26 +89,22 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
   #attempt = 0
   /** Calls may be written behind `hello`: there is nobody they could be taken for but who this is now. */
   #mayFly: boolean
-  #line: SessionLine | undefined
+  /** Its server goes: new calls are written elsewhere. */
+  #isLeaving = false
   /** Somebody had something to push while the line was behind. */
   #wantsRoom = false
-  /** Settled while nothing could be said, and those of them that the last `hello` has named. */
-  #settled = new Set<number>()
-  #named = new Set<number>()
+  /** Settled while nothing could be said: the last `hello` has named so many of them. */
+  #settled: number[] = []
+  #named = 0
   /** What had come across when copies were last replayed, and how often in a row a break came before any more did. */
   #replayedAt: number | undefined
   #strikes = 0
 
-  constructor(host: SessionHost, calls: SessionCalls, { resume, mayFly, serving }: SessionOptions) {
+  constructor(host: SessionHost, calls: SessionCalls, mayFly: boolean) {
     this.#host = host
     this.#calls = calls
     this.#mayFly = mayFly
-    this.#resume = this.sequence.keeps = resume
-    this.#served = serving?.begin(this, this.#outbox)
-  }
-
-  get line(): SessionLine | undefined {
-    return this.#line
+    this.#served = host.serving?.begin(this, this.#outbox)
   }
 
   /** Rises with what comes across, either way. */
@@ -134,19 +115,9 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
 
   /** What calls push may be written; when that is only for want of room, the next frame that comes is a reason to look again. */
   get maySend(): boolean {
-    if (this.room !== Infinity || !this.#line) return false
-    this.#wantsRoom = this.#line.isBehind
+    if (this.room !== Infinity) return false
+    this.#wantsRoom = !!this.line?.isBehind
     return !this.#wantsRoom
-  }
-
-  /** Nothing is open, of either end's. */
-  get isEmpty(): boolean {
-    return this.written.size === 0 && !this.#served?.size
-  }
-
-  /** Something has ended that was open. */
-  answered(): void {
-    if (this.isEmpty) this.#host.emptied(this)
   }
 
   /** Written and not answered. */
@@ -158,36 +129,35 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
 
   /** What `hello` says of it. From now on what is settled is told behind `welcome`. */
   hello(attempt: number): Omit<Hello, 'session'> {
+    const settled = this.#settled
     this.#attempt = attempt
-    this.#named = this.#settled
-    this.#settled = new Set()
-    const hello: Omit<Hello, 'session'> = { attempt, since: this.#since ?? attempt, received: this.sequence.received }
-    if (this.#named.size > 0) hello.settled = [...this.#named]
-    return hello
+    this.#named = settled.length
+    const { received } = this.sequence
+    return { attempt, since: this.#since ?? attempt, received, ...(settled.length > 0 && { settled }) }
   }
 
   /** `hello` is written. Calls may follow at once where nobody can take them for something else. */
   opened(line: SessionLine): void {
     if (!this.#mayFly || this.#since !== undefined) return
-    this.#line = line
+    this.line = line
     this.room = maxFirstFlight
     this.#calls.writeWaiting()
   }
 
   welcomed(line: SessionLine, { session, received, features, limits }: Welcome): void {
     const { sequence } = this
-    this.#line = line
+    this.line = line
     if (session === 'resumed') this.#replay(line, received)
     else {
       // Calls of a first flight are this session's own.
       if (this.#since !== undefined && this.#since !== this.#attempt) this.discard()
       this.#since = this.#attempt
     }
-    this.#named.clear()
+    this.#settled = []
     this.#mayFly = false
     this.limits = limits
     this.room = Infinity
-    if (!features.includes('resume')) sequence.forget()
+    if (!this.#host.mayResume || !features.includes('resume')) sequence.forget()
     this.#calls.writeWaiting()
     this.wake()
   }
@@ -201,17 +171,14 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
 
   #replay(line: SessionLine, received: number): void {
     const { sequence } = this
-    if (!sequence.covers(received)) throw sequenceBroken(sequence.sent, received)
-    sequence.acknowledge(received)
-    // Only the server can say what it had: frames that break each connection they are sent on are not sent for ever.
     const progress = received + sequence.received
     this.#strikes = progress === this.#replayedAt ? this.#strikes + 1 : 0
-    if (this.#strikes >= maxStrikes)
-      throw new FrameRefusal(closeCode.sequenceBroken, 'nothing came across with three connections in a row')
+    // Only the server can say what it had: frames that break each connection they are sent on are not sent for ever.
+    if (!sequence.covers(received) || this.#strikes >= maxStrikes) throw sequenceBroken(sequence.sent, received)
+    sequence.acknowledge(received)
     this.#replayedAt = sequence.unacknowledged > 0 ? progress : undefined
     for (const copy of sequence.copies) line.write(copy)
-    for (const id of this.#settled) this.#outbox.pushAfter(encodeCancel(id))
-    this.#settled.clear()
+    for (const id of this.#settled.slice(this.#named)) this.#outbox.pushAfter(encodeCancel(id))
     for (const call of this.streams.values()) call.subscription?.renew()
     this.#served?.resumed()
   }
@@ -221,26 +188,22 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
     for (const call of this.written.values()) if (call.firstLine === line) call.firstLine = undefined
   }
 
-  /** The socket is lost. What was written waits for the next one, if somebody will know it. */
-  detach(): void {
-    const { sequence } = this
+  /** The socket is lost. What was written waits for the next one, if somebody will know it; not where `isBroken`. */
+  detach(isBroken = false): void {
     // What is said but not encoded yet belongs to the copies.
-    if (sequence.keeps) this.#outbox.flush()
-    this.#line = undefined
+    this.flush()
+    this.line = undefined
     this.room = 0
-    for (const id of this.#named) this.#settled.add(id)
-    if (!sequence.keeps) this.discard()
+    if (isBroken || !this.sequence.keeps) this.discard()
   }
 
   /** Forgets it: nothing of it may ever be replayed. What was written and is not settled waits for another session. */
   discard(): void {
     this.sequence.reset()
-    this.sequence.keeps = this.#resume
     this.#since = undefined
     this.#mayFly = false
     this.#replayedAt = undefined
-    this.#strikes = 0
-    this.#settled.clear()
+    this.#settled = []
     this.#served?.end()
     this.#collected.clear()
     this.#outbox.clear()
@@ -267,9 +230,10 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
     this.written.delete(call.id)
     call.place = undefined
     // Taken back, it was never asked; else never before what it cancels.
-    const isKnown = tell && !(call.opened && this.#outbox.bulk.withdraw(call.opened))
-    if (isKnown && this.#line) this.#outbox.pushAfter(encodeCancel(call.id))
-    else if (isKnown) this.#settled.add(call.id)
+    if (tell && !(call.opened && this.#outbox.bulk.withdraw(call.opened))) {
+      if (this.line) this.#outbox.pushAfter(encodeCancel(call.id))
+      else this.#settled.push(call.id)
+    }
     this.#forgetStream(call)
     this.answered()
   }
@@ -280,7 +244,7 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
   }
 
   credit(id: number, items: number, bytes: number): void {
-    if (this.#line) this.#outbox.ride(encodeCredit(id, items, bytes))
+    if (this.line) this.#outbox.ride(encodeCredit(id, items, bytes))
   }
 
   // ── Frames ─────────────────────────────────────────────────────────────────
@@ -297,7 +261,7 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
     if (frame.isCounted) sequence.take(length)
     if (frame.ack) this.acknowledged(...readCounts(ACK, frame.ack))
     readFrame(frame, this.#read, this as Replies)
-    if (sequence.keeps && sequence.owesAckAlone) this.#line?.write(sequence.ack(false))
+    if (sequence.keeps && sequence.owesAckAlone) this.line?.write(sequence.ack(false))
     // What the server says is no timer: it comes in a hidden page too.
     if (this.#wantsRoom && this.maySend) this.wake()
   }
@@ -314,14 +278,11 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
 
   error: Replies['error'] = (id, code, ...rest) => {
     const call = this.written.get(id)
-    if (!call) return
-    if (code !== 'SHUTTING_DOWN' || !this.isLeaving) return call.error(code, ...rest)
-    // What it has pushed is gone with this server.
-    if (call.sender?.hasBegun) return call.error(code, ...rest)
-    if (rest[1].delivery === 'not-run') return this.#calls.reopen(call)
-    // It was written to another server before this one: that is still not known to have run.
-    this.settled(call, false)
-    this.#calls.requeue([call])
+    // What it has pushed is gone with a server that goes.
+    const goesToo = this.#isLeaving && code === 'SHUTTING_DOWN' && !call?.sender?.hasBegun
+    if (!goesToo) call?.error(code, ...rest)
+    // Where it was written to another server before this one, that is still not known to have run.
+    else if (call) this.#calls.reopen(call, false, rest[1].delivery === 'not-run')
   }
 
   accept(id: number, stream: number, position: string | undefined): void {
@@ -352,27 +313,34 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
     this.written.get(id)?.end()
   }
 
+  /** Its server goes: what was begun is finished, and nothing new is written. */
+  leave(): void {
+    this.#isLeaving = true
+    this.answered()
+  }
+
+  /** Something has ended that was open, of either end's. */
+  answered(): void {
+    if (this.#isLeaving && this.written.size === 0 && !this.#served?.size) this.line?.close()
+  }
+
   disconnect(): void {
-    this.#host.disconnect()
+    void this.#host.close()
   }
 
   // ── For its outbox ─────────────────────────────────────────────────────────
 
-  /** Says what is left to say. */
-  flush(): void {
-    this.#outbox.flush()
-  }
+  /** Says what is left to say. Bound once, since it is scheduled each turn. */
+  readonly flush = (): void => this.#outbox.flush()
+
+  readonly joinStreams = joinBatch
 
   schedule(outbox: Outbox): void {
-    this.#host.schedule(this.#flush, outbox)
+    this.#host.platform.schedule(this.flush, outbox)
   }
 
   get mayBulk(): boolean {
     return this.maySend && this.sequence.length < maxBulkLength
-  }
-
-  joinStreams(messages: Encoded[]): FrameData {
-    return joinBatch(messages)
   }
 
   rider(counted: boolean): string | undefined {
@@ -381,12 +349,9 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
 
   write(frame: FrameData, counted: boolean): void {
     if (counted) this.sequence.add(frame)
-    this.#line?.write(frame)
+    this.line?.write(frame)
     if (this.sequence.length > maxCopies) this.sequence.forget()
   }
-
-  // Bound once, since it is scheduled each turn.
-  readonly #flush = (): void => this.#outbox.flush()
 
   #forgetStream(call: ClientCall): void {
     const number = call.subscription?.number

@@ -1,4 +1,4 @@
-// The state a client shows: immutable snapshots, changed in one place and then announced. Does not know why it changes.
+// What a client shows of its connection: immutable snapshots, changed in one place and then announced. Does not know why it changes.
 import { callBack } from '../calls/call-back.ts'
 import type { Gap } from '../contract/client-types.ts'
 
@@ -31,66 +31,70 @@ const comesNext: Readonly<Partial<Record<ConnectionState['status'], string>>> = 
   closed: '; connect() tries again',
 }
 
-/** The present state: changed here alone, and then announced. */
-export class Status {
-  readonly #emitter: Emitter
-  #state: ConnectionState
-  /** What has happened to the last line, and its close code. */
-  words = ''
-  code: number | undefined
+interface Told {
+  readonly name: keyof ConnectionEvents
+  readonly payload: unknown
+}
 
-  constructor(emitter: Emitter) {
-    this.#emitter = emitter
-    this.#state = this.#snapshot('idle', 0, undefined)
-  }
+interface Listening {
+  readonly name: keyof ConnectionEvents
+  readonly listener: (payload: never) => void
+}
+
+export class Status {
+  /** What has happened to the last line, and its close code. */
+  protected words = ''
+  protected code: number | undefined
+  /** In a row. */
+  protected failures = 0
+  #state = this.#snapshot('idle')
+  readonly #listening = new Set<Listening>()
+  /** Events that go round; the first is under way. */
+  #told: Told[] = []
 
   get state(): ConnectionState {
     return this.#state
   }
 
-  /** `attempt`: failures in a row. */
-  change(status: ConnectionState['status'], attempt = 0, nextAttemptAt?: number): void {
-    if (status === 'open') {
-      this.words = ''
-      this.code = undefined
-    }
-    this.#state = this.#snapshot(status, attempt, nextAttemptAt)
-    this.#emitter.emit('change', this.#state)
-  }
+  readonly getSnapshot = (): ConnectionState => this.#state
 
-  #snapshot(status: ConnectionState['status'], attempt: number, nextAttemptAt: number | undefined): ConnectionState {
-    const reason = this.words ? this.words + (comesNext[status] ?? '') : undefined
-    return Object.freeze({ status, attempt, nextAttemptAt, reason, code: this.code })
-  }
-}
-
-interface Listening {
-  readonly name: string
-  readonly listener: (payload: never) => void
-}
-
-export class Emitter {
-  readonly #listening = new Set<Listening>()
-  /** Events that go round; the first is under way. */
-  readonly #queue: (() => void)[] = []
-
-  on<Name extends keyof ConnectionEvents>(name: Name, listener: (payload: ConnectionEvents[Name]) => void): () => void {
+  readonly on = <Name extends keyof ConnectionEvents>(
+    name: Name,
+    listener: (payload: ConnectionEvents[Name]) => void,
+  ): (() => void) => {
     // The same function twice is two listeners with two undos.
     const entry = { name, listener }
     this.#listening.add(entry)
     return () => this.#listening.delete(entry)
   }
 
+  readonly subscribe = (listener: () => void): (() => void) => this.on('change', () => listener())
+
   /** Announces; what a listener causes meanwhile is announced after it, to everybody in the same order. */
   emit<Name extends keyof ConnectionEvents>(name: Name, payload: ConnectionEvents[Name]): void {
-    this.#queue.push(() => {
+    if (this.#told.push({ name, payload }) > 1) return
+    for (const told of this.#told) {
       for (const entry of [...this.#listening])
-        if (entry.name === name) callBack(() => entry.listener(payload as never))
-    })
-    if (this.#queue.length > 1) return
-    for (let round = this.#queue[0]; round; round = this.#queue[0]) {
-      round()
-      this.#queue.shift()
+        if (entry.name === told.name) callBack(() => entry.listener(told.payload as never))
     }
+    this.#told = []
+  }
+
+  protected change(status: ConnectionState['status'], words = this.words, nextAttemptAt?: number): void {
+    this.words = words
+    this.#state = this.#snapshot(status, nextAttemptAt)
+    this.emit('change', this.#state)
+  }
+
+  #snapshot(status: ConnectionState['status'], nextAttemptAt?: number): ConnectionState {
+    const { code, failures, words } = this
+    const attempt = status === 'open' ? 0 : failures
+    return Object.freeze({
+      status,
+      attempt,
+      nextAttemptAt,
+      reason: words ? words + (comesNext[status] ?? '') : undefined,
+      code,
+    })
   }
 }
