@@ -27,7 +27,9 @@ class ScriptedSocket {
     this.sent.push(...(Array.isArray(frame[0]) ? frame : [frame]))
   }
 
+  /** As in a browser, where a page may give these codes and no others. */
   close(code: number, reason: string): void {
+    if (code !== 1000 && !(code >= 3000 && code <= 4999)) throw new DOMException('', 'InvalidAccessError')
     this.left ??= { code, reason }
   }
 
@@ -469,4 +471,37 @@ it('further elements and unknown keys are no news', async () => {
   socket.say([3, 1, 'ok', null, 'more'])
   expect(await call.catch((error) => error)).toBe('ok')
   expect(connection.state.status).toBe('open')
+})
+
+describe('a server that breaks the protocol', () => {
+  it.each([
+    ['goaway', [14, { drainMs: 0, reason: '' }]],
+    ['ping', [PING, 0, 0]],
+    ['pong', [PONG, 0, 0]],
+    ['authenticated', [16, {}]],
+  ])('is left when it says %s before welcome', async (_name, message) => {
+    const { connection } = createClient<typeof contract>({
+      url: 'ws://a.test',
+      WebSocket: ScriptedSocket as unknown as WebSocketConstructor,
+      eager: true,
+    })
+    await vi.advanceTimersByTimeAsync(0)
+    lastSocket().onopen?.()
+    lastSocket().say(message)
+    expect(lastSocket().left).toMatchObject({ code: 4000 })
+    expect(connection.state.status).toBe('waiting')
+  })
+
+  it('is left for more parts than a message may have, with a code that a browser lets a page give', async () => {
+    const { socket, connection } = await connected()
+    const bytes = 1024 * 1024
+    const header = new TextEncoder().encode(JSON.stringify([17, [0, bytes], [['bytes']]]))
+    const start = Math.ceil((4 + header.length) / 8) * 8
+    const frame = new Uint8Array(start + bytes)
+    new DataView(frame.buffer).setUint32(0, header.length)
+    frame.set(header, 4)
+    for (let piece = 0; piece < 65; piece++) socket.onmessage?.({ data: frame.buffer as never })
+    expect(socket.left).toMatchObject({ code: 4000 })
+    expect(connection.state).toMatchObject({ status: 'waiting', code: 1009 })
+  })
 })

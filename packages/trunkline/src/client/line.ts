@@ -5,7 +5,7 @@ import { parseBinaryFrame } from '../protocol/binary-frame.ts'
 import { cutReason, subprotocol } from '../protocol/close.ts'
 import * as closeCode from '../protocol/close-code.ts'
 import { unreference } from '../protocol/deadlines.ts'
-import { FrameRefusal, parseFrame, readFrame, refuse } from '../protocol/decode.ts'
+import { FrameRefusal, type Message, parseFrame, readFrame, refuse } from '../protocol/decode.ts'
 import type { FrameData } from '../protocol/encoded.ts'
 import {
   type Authenticated,
@@ -13,7 +13,6 @@ import {
   encodePing,
   encodePong,
   type Hello,
-  RESULT,
   WELCOME,
   type Welcome,
 } from '../protocol/messages.ts'
@@ -165,9 +164,11 @@ export class Line implements ClientControl, SessionLine, SocketHandlers {
     this.#probedAt = undefined
     try {
       const frame = typeof data === 'string' ? parseFrame(data) : parseBinaryFrame(data)
+      // The first of a frame is a message, or it is no frame.
+      if (!this.welcomeMessage && (frame.messages[0] as Message)[0] !== WELCOME)
+        throw refuse(WELCOME, 'is not the first')
       if (frame.isControl) readFrame(frame, readControl, this as ClientControl)
-      else if (this.welcomeMessage) this.session.take(frame, data.length)
-      else throw refuse(RESULT, 'before welcome')
+      else this.session.take(frame, data.length)
     } catch (error) {
       if (!(error instanceof FrameRefusal)) throw error
       this.lose(error.code, error.message)

@@ -44,17 +44,17 @@ export function runMiddleware(
     const call = calls.at(-1)
     // A middleware that makes no call has the last word: then nothing is pushed.
     if (!call) throw notRun('CANCELLED', `"${path}" takes no more items: it is over`)
-    return call.hand
+    return call
   })
   made.catch(none)
   const hand: Hand = {
     send: (value) => {
-      const sent = made.then((to) => to.send(value))
+      const sent = made.then((call) => call.hand.send(value))
       // As with a call without middleware: whoever does not wait hears of it from the call.
       sent.catch(none)
       return sent
     },
-    end: () => void made.then((to) => to.end(), none),
+    end: () => void made.then((call) => call.hand.end(), none),
   }
   const cancel = (): void => {
     isCancelled = true

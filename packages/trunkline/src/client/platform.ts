@@ -65,7 +65,8 @@ export function webPlatform(given: WebSocketConstructor | undefined): Platform {
           socket.send(frame as string | Uint8Array<ArrayBuffer>)
           if (!looking && socket.bufferedAmount > 0) look()
         },
-        close: (code, reason) => socket.close(code, reason),
+        // A page may give 1000 and its own codes; to the other end all that breaks the protocol is the same.
+        close: (code, reason) => socket.close(code > 1000 && code < 3000 ? 4000 : code, reason),
       }
     },
     // A browser does not say when micro-tasks have drained: while each has more to say the flush waits, three of them at most.
