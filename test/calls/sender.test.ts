@@ -26,6 +26,7 @@ const host: SenderHost = {
   path: 'files.put',
   types: undefined,
   place,
+  failure: (code, message) => new RpcError(code, { message, delivery: 'unknown' }),
   // As a call does: what has failed is over.
   sourceFailed: (error) => {
     failures.push(error)

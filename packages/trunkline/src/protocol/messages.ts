@@ -157,7 +157,7 @@ export function sizeOf(value: Payload | undefined): number {
   return length > nominalItemBytes ? length : 0
 }
 
-export function encodeItem(stream: number, value: Payload | undefined, eventId: string | undefined): Encoded {
+export function encodeItem(stream: number, value: Payload | undefined, eventId?: string): Encoded {
   if (!value && eventId === undefined) return `[6,${stream}]`
   const { json, rich, bytes } = value ?? absentValue
   const size = sizeOf(value)
