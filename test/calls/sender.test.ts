@@ -28,7 +28,7 @@ const host: SenderHost = {
   place,
   failure: (code, message) => new RpcError(code, { message, delivery: 'unknown' }),
   // As a call does: what has failed is over.
-  sourceFailed: (error) => {
+  abort: (error) => {
     failures.push(error)
     sender.stop(error)
   },

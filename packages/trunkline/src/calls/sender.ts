@@ -19,8 +19,8 @@ export interface SenderHost {
   readonly place: SenderPlace | undefined
   /** An error of this call that this end has found. */
   failure(code: string, message: string): RpcError
-  /** The source has failed, or gave what can't be sent: the call ends, and with it what it pushes. */
-  sourceFailed(error: unknown): void
+  /** The source has failed, or gave what can't be sent: ends the call, and with it what it pushes. */
+  abort(error: unknown): void
 }
 
 /** Where what is pushed is written. */
@@ -186,7 +186,7 @@ export class Sender {
   }
 
   #fail(error: unknown): void {
-    if (!this.#isOver) this.#host.sourceFailed(error)
+    if (!this.#isOver) this.#host.abort(error)
   }
 
   #finish(place: SenderPlace): void {
