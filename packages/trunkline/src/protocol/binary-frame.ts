@@ -1,5 +1,5 @@
 // Frames whose messages have parts: header length · header · parts (PROTOCOL.md section 10). Does not know sockets.
-import { type Frame, FrameRefusal, isCount, parseFrame } from './decode.ts'
+import { type Frame, isCount, parseFrame } from './decode.ts'
 import { type PartsBudget, RichParts } from './decode-value.ts'
 import type { Encoded } from './encoded.ts'
 import { ERROR, ITEM, OPEN, PART, RESULT } from './messages.ts'
@@ -44,18 +44,18 @@ export const richPlaces: ReadonlyMap<unknown, number> = new Map([
  * @throws FrameRefusal when it is no frame at all
  */
 export function parseBinaryFrame(bytes: Uint8Array): Frame {
-  let header: string | undefined
+  // No frame either, where there is no whole header in UTF-8.
+  let header = ''
   let end = 4
   try {
     end += new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(0)
     if (end <= bytes.length)
       header = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.subarray(4, end))
   } catch {
-    // Said below.
+    // Refused below.
   }
-  if (header === undefined) throw new FrameRefusal(4000, 'a binary frame has no whole header in UTF-8')
-  const frame: Frame = { ...parseFrame(header), length: bytes.length }
-  const parts = bytes.subarray(Math.min(align(end), bytes.length))
+  const frame = parseFrame(header, bytes.length)
+  const parts = bytes.subarray(align(end))
   const budget: PartsBudget = { left: parts.length }
   for (const message of frame.messages) if (Array.isArray(message)) giveParts(message, parts, budget)
   return frame

@@ -1,5 +1,5 @@
 // Reading frames, both ends: any text in, messages out one by one, or a typed refusal. Does not know what a message does.
-import { ACK, AUTHENTICATED, CANCEL, END, HELLO, OPEN, PART, PING, WELCOME } from './messages.ts'
+import { ACK, AUTHENTICATED, CREDIT, PING, WELCOME } from './messages.ts'
 
 /** A frame that breaks the protocol: close with `code`. The reason names the message and what was wrong with it. */
 export class FrameRefusal extends Error {
@@ -31,9 +31,10 @@ export interface Frame {
 
 /**
  * Takes a text frame apart. Its messages are checked when they are read, so that those before a broken one are worked off.
+ * `length`: that of the frame it was in.
  * @throws FrameRefusal when it is no frame at all
  */
-export function parseFrame(text: string): Frame {
+export function parseFrame(text: string, length = text.length): Frame {
   let frame: unknown
   try {
     frame = JSON.parse(text)
@@ -42,20 +43,21 @@ export function parseFrame(text: string): Frame {
   }
   if (!Array.isArray(frame) || frame.length === 0) throw new FrameRefusal(4000, 'a frame is a non-empty JSON array')
   const messages = Array.isArray(frame[0]) ? frame : [frame]
-  const control = isControl(messages[0][0])
-  let counted = false
+  const isControl = isOfControl(messages[0][0])
+  let isCounted = false
   let ack: Message | undefined
   for (const message of messages) {
-    if (control || !Array.isArray(message)) break
-    if (isCounted(message[0])) counted = true
-    else if (message[0] === ACK) ack = message
+    if (isControl || !Array.isArray(message)) break
+    // All but what may ride; a type that is none is refused when it is read.
+    if (message[0] === ACK) ack = message
+    else if (message[0] !== CREDIT) isCounted = true
   }
-  return { messages, length: text.length, isCounted: counted, isControl: control, ack }
+  return { messages, length, isCounted, isControl, ack }
 }
 
 /** Gives the message at `index` to `read`. @throws FrameRefusal when it breaks the protocol */
 export function readMessage<Receiver>(
-  { messages, isControl: control }: Frame,
+  { messages, isControl }: Frame,
   index: number,
   read: ReadMessage<Receiver>,
   receiver: Receiver,
@@ -63,7 +65,7 @@ export function readMessage<Receiver>(
   const message = messages[index]
   if (!Array.isArray(message)) throw new FrameRefusal(4000, 'a batch holds messages only')
   const type: unknown = message[0]
-  if (isControl(type) !== control) throw new FrameRefusal(4000, 'control and call messages in one frame')
+  if (isOfControl(type) !== isControl) throw new FrameRefusal(4000, 'control and call messages in one frame')
   read(type, message, receiver)
 }
 
@@ -72,12 +74,8 @@ export function readFrame<Receiver>(frame: Frame, read: ReadMessage<Receiver>, r
   for (let index = 0; index < frame.messages.length; index++) readMessage(frame, index, read, receiver)
 }
 
-function isControl(type: unknown): boolean {
-  return type === HELLO || type === WELCOME || (typeof type === 'number' && type >= PING && type <= AUTHENTICATED)
-}
-
-function isCounted(type: unknown): boolean {
-  return (typeof type === 'number' && type >= OPEN && type <= END) || type === CANCEL || type === PART
+function isOfControl(type: unknown): boolean {
+  return typeof type === 'number' && (type <= WELCOME || (type >= PING && type <= AUTHENTICATED))
 }
 
 /** By number. */
