@@ -13,17 +13,17 @@ const piece = 65_536
 
 /** A host that writes as long as it may: `room` pieces more. */
 function bulk(room = Number.POSITIVE_INFINITY) {
-  const written: { message: Encoded; isStream: boolean }[] = []
+  const written: Encoded[] = []
   const host = {
     room,
     get mayBulk() {
       return host.room-- > 0
     },
   }
-  const write = (message: Encoded, isStream: boolean) => void written.push({ message, isStream })
+  const write = (message: Encoded) => void written.push(message)
   /** By number and id, parts by their length. */
   const told = () =>
-    written.map(({ message }) => {
+    written.map((message) => {
       const [type, id] = JSON.parse(textOf(message))
       return type === 17 ? (id ? id[1] : 'discard') : [type, id]
     })
@@ -38,8 +38,7 @@ describe('a large message', () => {
     const { bulk: sender, written, told } = bulk()
     expect(sender.take(large(1, 2 * piece + 5), false)).toBe(true)
     expect(told()).toEqual([piece, piece, 5, [3, 1]])
-    expect(written.at(-1)?.message).toBe(`[3,1,[0,${2 * piece + 5}],[["bytes"]],0,1]`)
-    expect(written.every(({ isStream }) => isStream)).toBe(true)
+    expect(written.at(-1)).toBe(`[3,1,[0,${2 * piece + 5}],[["bytes"]],0,1]`)
     expect(sender.length).toBe(0)
   })
 
@@ -225,19 +224,18 @@ describe('any large message, split anyhow', () => {
         const values = lengths.map((length, id) => [new Uint8Array(length).fill(id + 1), id, new Date(id)])
         values.forEach((value, id) => {
           const message = encodeOpen(2 * id + 1, 'put', encodeNow(value), undefined)
-          if (!sender.take(message, true)) written.push({ message, isStream: true })
+          if (!sender.take(message, true)) written.push(message)
         })
         for (const room of givenRooms) {
           host.room = room
           sender.pump()
-          written.push({ message: '[3,7,"between"]', isStream: false })
+          written.push('[3,7,"between"]')
         }
         host.room = Number.POSITIVE_INFINITY
         sender.pump()
         const collected = new Collected()
         const arrived: Message[] = []
-        const messages = written.map(({ message }) => message)
-        while (messages.length > 0) arrived.push(...receive(joinBatch(messages.splice(0, perFrame)), collected))
+        while (written.length > 0) arrived.push(...receive(joinBatch(written.splice(0, perFrame)), collected))
         const opens = arrived.filter(([type]) => type === 2)
         expect(opens.map(([, id]) => id)).toEqual(values.map((_, id) => 2 * id + 1))
         opens.forEach(([, , , input, , rich], index) => {

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { Encoded, FrameData } from '../../packages/trunkline/src/protocol/encoded.ts'
+import { parseBinaryFrame } from '../../packages/trunkline/src/protocol/binary-frame.ts'
+import { parseFrame } from '../../packages/trunkline/src/protocol/decode.ts'
+import { type Encoded, type FrameData, pack } from '../../packages/trunkline/src/protocol/encoded.ts'
 import { joinBatch, Outbox } from '../../packages/trunkline/src/protocol/outbox.ts'
 
 interface Frame {
@@ -154,6 +156,29 @@ describe('the cut at 64 KiB', () => {
     outbox.push('[2]')
     outbox.flush()
     expect(texts().map((text) => text.length)).toEqual([3, 1024 * 1024, 3])
+  })
+
+  it('puts what is large in the order of streams: behind calls, and each piece in its turn', () => {
+    const { outbox, texts } = open()
+    outbox.pushStream('[6,1]')
+    outbox.push(pack('[3,3,[0,70000],[["bytes"]]]', new Uint8Array(70_000)))
+    outbox.pushStream('[6,2]')
+    outbox.push('[3,5]')
+    outbox.flush()
+    const types = texts().map((frame) => {
+      const messages = (typeof frame === 'string' ? parseFrame(frame) : parseBinaryFrame(frame)).messages as unknown[][]
+      return messages.map(([type, id]) => [type, type === 17 ? (id as unknown[])[1] : id])
+    })
+    expect(types).toEqual([
+      [[6, 1]],
+      [[17, 65_536]],
+      [
+        [3, 5],
+        [17, 4_464],
+        [3, 3],
+        [6, 2],
+      ],
+    ])
   })
 
   it('a first message that is large is written with no empty frame before it', () => {

@@ -15,41 +15,33 @@ export interface BulkHost {
   readonly mayBulk: boolean
 }
 
-/** Writes a message in the order of streams, or before them. */
-type Write = (message: Encoded, isStream: boolean) => void
-
-interface Waiting {
-  readonly message: Encoded
-  readonly isStream: boolean
-}
-
 const isLarge = (message: Encoded): message is PackedMessage =>
   typeof message !== 'string' && message.bytes.length > pieceBytes
 
-/** The sending side. */
+/** The sending side: all that goes through it keeps the order of streams. */
 export class Bulk {
   readonly #host: BulkHost
-  readonly #write: Write
-  #waiting: Waiting[] = []
+  readonly #write: (message: Encoded) => void
+  #waiting: Encoded[] = []
   /** Of what waits, in UTF-16 units and bytes. */
   length = 0
   /** Bytes of the first that are sent. */
   #sent = 0
 
-  constructor(host: BulkHost, write: Write) {
+  constructor(host: BulkHost, write: (message: Encoded) => void) {
     this.#host = host
     this.#write = write
   }
 
   /** Of what waits behind the first, whose turn it is. */
   get lengthBehind(): number {
-    return this.length - (this.#waiting[0]?.message.length ?? 0)
+    return this.length - (this.#waiting[0]?.length ?? 0)
   }
 
-  /** Takes a message that is large, or that may not overtake one that is; false when it may go at once. */
+  /** Takes a message that is large, or of a stream and may not overtake one that is; false when it may go at once. */
   take(message: Encoded, isStream: boolean): boolean {
-    if (!isLarge(message) && !(isStream && this.#waiting.length > 0)) return false
-    this.#waiting.push({ message, isStream })
+    if (!isLarge(message) && !(isStream && this.length > 0)) return false
+    this.#waiting.push(message)
     this.length += message.length
     this.pump()
     return true
@@ -58,26 +50,20 @@ export class Bulk {
   /** There is room, perhaps: goes on. */
   pump(): void {
     for (let first = this.#waiting[0]; first; first = this.#waiting[0]) {
-      const { message, isStream } = first
-      if (isLarge(message)) {
+      if (isLarge(first)) {
         if (!this.#host.mayBulk) return
-        if (!this.#sendPiece(message)) continue
-      } else this.#write(message, isStream)
-      this.#waiting.shift()
-      this.length -= message.length
+        if (!this.#sendPiece(first)) continue
+      } else this.#write(first)
+      this.#drop(0)
     }
   }
 
   /** Takes back a message that is not sent whole; false when it is. */
   withdraw(message: Encoded): boolean {
-    const index = this.#waiting.findIndex((waiting) => waiting.message === message)
+    const index = this.#waiting.indexOf(message)
     if (index < 0) return false
-    if (index === 0 && this.#sent > 0) {
-      this.#write(discardParts, true)
-      this.#sent = 0
-    }
-    this.#waiting.splice(index, 1)
-    this.length -= message.length
+    if (index === 0 && this.#sent > 0) this.#write(discardParts)
+    this.#drop(index)
     this.pump()
     return true
   }
@@ -87,15 +73,19 @@ export class Bulk {
     this.length = this.#sent = 0
   }
 
+  #drop(index: number): void {
+    for (const { length } of this.#waiting.splice(index, 1)) this.length -= length
+    if (index === 0) this.#sent = 0
+  }
+
   /** True when that was the last, and the message went behind it. */
   #sendPiece({ text, bytes }: PackedMessage): boolean {
     const piece = bytes.subarray(this.#sent, this.#sent + pieceBytes)
-    this.#write(pack(encodePart(piece.length), piece), true)
+    this.#write(pack(encodePart(piece.length), piece))
     this.#sent += piece.length
     if (this.#sent < bytes.length) return false
-    this.#sent = 0
     // Its parts begin at 0 of what was collected.
-    this.#write(`${text.slice(0, -1)},0,1]`, true)
+    this.#write(`${text.slice(0, -1)},0,1]`)
     return true
   }
 }
@@ -130,14 +120,15 @@ export class Collected {
 
   /** Gives a message what was collected for it, if it says so. */
   give(message: Message): void {
+    if (this.length === 0) return
     const place = richPlaces.get(message[0])
-    if (this.length === 0 || place === undefined || message[place + 2] !== 1) return
-    const bytes = this.length === this.#bytes.length ? this.#bytes : this.#bytes.slice(0, this.length)
+    if (place === undefined || message[place + 2] !== 1) return
+    const bytes = this.#bytes.slice(0, this.length)
     this.clear()
     const rich = message[place]
     const entries = rich instanceof RichParts ? rich.entries : rich
     // A message is fresh from JSON.parse, and nobody else's; in the frame of the last piece it has been given that frame's parts.
-    ;(message as unknown[])[place] = new RichParts(entries, bytes, { left: bytes.length }, true)
+    ;(message as unknown[])[place] = new RichParts(entries, bytes, undefined, true)
   }
 
   clear(): void {

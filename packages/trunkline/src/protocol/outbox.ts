@@ -43,9 +43,9 @@ export class Outbox {
 
   constructor(host: OutboxHost) {
     this.#host = host
-    this.bulk = new Bulk(host, (message, isStream) => {
+    this.bulk = new Bulk(host, (message) => {
       this.#hasLarge = true
-      this.#add(message, isStream)
+      this.#add(message, true)
     })
   }
 
@@ -70,18 +70,9 @@ export class Outbox {
     else this.push(message)
   }
 
-  #add(message: Encoded, isStream: boolean): void {
-    this.#reserve(message.length)
-    const messages = isStream ? this.#streams : this.#calls
-    messages.push(message)
-    this.#counted = true
-    if (!isStream && messages.length >= cutAtCalls) this.#write()
-  }
-
   /** Adds a message that rides with others and, alone, makes a frame that isn't counted. */
   ride(message: string): void {
-    this.#reserve(message.length)
-    this.#calls.push(message)
+    this.#add(message, false, false)
   }
 
   flush(): void {
@@ -109,18 +100,21 @@ export class Outbox {
   }
 
   #empty(): void {
-    if (this.#calls.length > 0) this.#calls = []
-    if (this.#streams.length > 0) this.#streams = []
+    this.#calls = []
+    this.#streams = []
     this.#size = 0
-    this.#counted = false
-    this.#hasLarge = false
+    this.#counted = this.#hasLarge = false
   }
 
-  #reserve(length: number): void {
-    if (this.#size > 0 && this.#size + length > cutAt) this.#write()
-    this.#size += length
-    if (this.#scheduled) return
-    this.#scheduled = true
-    this.#host.schedule(this)
+  #add(message: Encoded, isStream: boolean, isCounted = true): void {
+    if (this.#size > 0 && this.#size + message.length > cutAt) this.#write()
+    this.#size += message.length
+    if (isCounted) this.#counted = true
+    if (!this.#scheduled) {
+      this.#scheduled = true
+      this.#host.schedule(this)
+    }
+    if (isStream) this.#streams.push(message)
+    else if (this.#calls.push(message) >= cutAtCalls) this.#write()
   }
 }
