@@ -145,9 +145,7 @@ const encoders: Record<string, (fields: never) => Encoded> = {
   hello: messages.encodeHello,
   welcome: messages.encodeWelcome,
   open({ id, path, input, options }: { id: number; path: string; input?: unknown; options?: messages.OpenOptions }) {
-    return input === undefined
-      ? messages.encodeBareOpen(id, path, options)
-      : messages.encodeOpen(id, path, encodeNow(input), options)
+    return messages.encodeOpen(id, path, input === undefined ? undefined : encodeNow(input), options)
   },
   result: ({ id, value }: { id: number; value?: unknown }) => messages.encodeResult(id, payload(value)),
   error({ id, code, message, delivery = 'ran', stream = false, data }: Fields & { id: number; stream?: boolean }) {

@@ -5,7 +5,7 @@ import { type Expiring, maxTimerMs } from '../protocol/deadlines.ts'
 import { decodeValue } from '../protocol/decode-value.ts'
 import type { Encoded } from '../protocol/encoded.ts'
 import { type Delivery, RpcError } from '../protocol/error.ts'
-import { type ErrorDetails, encodeBareOpen, encodeOpen, type OpenOptions } from '../protocol/messages.ts'
+import { type ErrorDetails, encodeOpen, type OpenOptions } from '../protocol/messages.ts'
 import { lengthOf, type Payload, type ValueTypes } from '../protocol/values.ts'
 import { creditFor } from '../protocol/window.ts'
 import { callBack } from './call-back.ts'
@@ -91,10 +91,7 @@ export class ClientCall implements Expiring, SubscriptionHost, SenderHost {
 
   /** Its `open`; `usualMs` is the deadline that needs no mention. */
   encode(now: number, usualMs: number): Encoded {
-    const options = this.#openOptions(now, usualMs)
-    return this.input
-      ? encodeOpen(this.id, this.path, this.input, options)
-      : encodeBareOpen(this.id, this.path, options)
+    return encodeOpen(this.id, this.path, this.input, this.#openOptions(now, usualMs))
   }
 
   /** Undefined where there is nothing to say, as for most calls. */

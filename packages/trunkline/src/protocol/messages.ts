@@ -112,15 +112,21 @@ export const encodeWelcome = (welcome: Welcome): string => JSON.stringify([WELCO
 
 const absentValue: Payload = { json: 'null', rich: '[["undefined"]]' }
 
-export function encodeOpen(id: number, path: string, input: Payload, options: OpenOptions | undefined): Encoded {
-  const head = `[2,${id},${JSON.stringify(path)},${input.json}`
-  if (input.rich) return pack(`${head},${JSON.stringify(options ?? null)},${input.rich}]`, input.bytes)
-  return options ? `${head},${JSON.stringify(options)}]` : `${head}]`
-}
+/** One more element, where there is something to say. */
+const also = (json: string | undefined): string => (json ? `,${json}` : '')
 
-/** An `open` without an input: the place is left out where nothing follows it. */
-export function encodeBareOpen(id: number, path: string, options: OpenOptions | undefined): Encoded {
-  return options ? encodeOpen(id, path, absentValue, options) : `[2,${id},${JSON.stringify(path)}]`
+/** Without an input its place is left out where nothing follows it. */
+export function encodeOpen(
+  id: number,
+  path: string,
+  input: Payload | undefined,
+  options: OpenOptions | undefined,
+): Encoded {
+  const head = `[2,${id},${JSON.stringify(path)}`
+  if (!input && !options) return `${head}]`
+  const { json, rich, bytes } = input ?? absentValue
+  const said = options ? JSON.stringify(options) : rich && 'null'
+  return pack(`${head},${json}${also(said)}${also(rich)}]`, bytes)
 }
 
 export function encodeResult(id: number, value: Payload | undefined): Encoded {
@@ -161,10 +167,9 @@ export function encodeItem(stream: number, value: Payload | undefined, eventId?:
   if (!value && eventId === undefined) return `[6,${stream}]`
   const { json, rich, bytes } = value ?? absentValue
   const size = sizeOf(value)
-  const id = eventId === undefined ? 'null' : JSON.stringify(eventId)
-  if (rich) return pack(`[6,${stream},${json},${id},${size},${rich}]`, bytes)
-  if (size) return `[6,${stream},${json},${id},${size}]`
-  return eventId === undefined ? `[6,${stream},${json}]` : `[6,${stream},${json},${id}]`
+  const id = eventId === undefined ? undefined : JSON.stringify(eventId)
+  const more = rich || size ? `,${id ?? null},${size}${also(rich)}` : also(id)
+  return pack(`[6,${stream},${json}${more}]`, bytes)
 }
 
 /** `position`: what a resume continues behind from here on. */
