@@ -43,17 +43,16 @@ export class RichParts {
 
   /** Puts the values into a payload, once. @throws TypeError when the list breaks a rule of PROTOCOL.md section 8 */
   decode(root: unknown, types: ValueTypes | undefined): unknown {
-    if (!Array.isArray(this.entries)) throw new TypeError('rich is not an array')
+    if (!Array.isArray(this.entries)) throw new TypeError('rich: not a list')
     const holder = { root }
     for (const entry of this.entries) {
-      if (!Array.isArray(entry) || typeof entry[0] !== 'string')
-        throw new TypeError('an entry of rich is not [tag, …path]')
+      if (!Array.isArray(entry) || typeof entry[0] !== 'string') throw new TypeError('rich: not an entry')
       let parent = holder as Record<Key, unknown>
       let key: Key = 'root'
       for (let index = 1; index < entry.length; index++) {
         const step = entry[index]
         const next = parent[key]
-        if (this.#made?.has(next) || !isStep(next, step)) throw new TypeError('a path in rich leads nowhere')
+        if (this.#made?.has(next) || !isStep(next, step)) throw new TypeError('rich: no such path')
         parent = next as Record<Key, unknown>
         key = step
       }
@@ -72,7 +71,7 @@ export class RichParts {
     if (value) return value
     const type = types?.get(tag)
     if (type) return this.#make(type, plain)
-    throw new TypeError(`rich has a "${tag.slice(0, 32)}" where none can be`)
+    throw new TypeError(`rich: not a "${tag.slice(0, 32)}"`)
   }
 
   #fromList(tag: string, list: readonly unknown[]): unknown {
@@ -118,7 +117,7 @@ export class RichParts {
   #part([offset, length]: readonly unknown[], size = 1): Uint8Array {
     const isAligned = isCount(offset) && isCount(length) && offset % alignment === 0 && length % size === 0
     if (!isAligned || offset < this.#next || offset + length > this.#bytes.length || length > this.#budget.left)
-      throw new TypeError('a part is not where its message says')
+      throw new TypeError('rich: no such part')
     this.#next = offset + length
     this.#budget.left -= length
     return this.#bytes.subarray(offset, this.#next)

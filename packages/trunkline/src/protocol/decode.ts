@@ -14,7 +14,7 @@ export class FrameRefusal extends Error {
 export type Message = readonly unknown[]
 
 /** Reads one message: checks its shape and calls one method of its receiver, or throws a FrameRefusal. */
-export type ReadMessage<Receiver> = (type: unknown, message: Message, receiver: Receiver) => void
+export type ReadMessage<Receiver> = (type: number, message: Message, receiver: Receiver) => void
 
 /** A frame taken apart: its messages are still to be read. */
 export interface Frame {
@@ -41,7 +41,7 @@ export function parseFrame(text: string, length = text.length): Frame {
   } catch {
     // Said below.
   }
-  if (!Array.isArray(frame) || frame.length === 0) throw new FrameRefusal(4000, 'a frame is a non-empty JSON array')
+  if (!Array.isArray(frame) || frame.length === 0) throw new FrameRefusal(4000, 'not a frame')
   const messages = Array.isArray(frame[0]) ? frame : [frame]
   const isControl = isOfControl(messages[0][0])
   let isCounted = false
@@ -63,8 +63,8 @@ export function readMessage<Receiver>(
   receiver: Receiver,
 ): void {
   const message = messages[index]
-  if (!Array.isArray(message)) throw new FrameRefusal(4000, 'a batch holds messages only')
-  const type: unknown = message[0]
+  if (!Array.isArray(message) || typeof message[0] !== 'number') throw new FrameRefusal(4000, 'not a message')
+  const type: number = message[0]
   if (isOfControl(type) !== isControl) throw new FrameRefusal(4000, 'control and call messages in one frame')
   read(type, message, receiver)
 }
@@ -90,8 +90,8 @@ export function refuse(type: number, what: string): FrameRefusal {
 }
 
 /** A refusal of a message that this end may not be sent, or that has no such number. */
-export function refuseType(type: unknown): FrameRefusal {
-  return refuse(typeof type === 'number' ? type : Number.NaN, 'may not be sent to this end')
+export function refuseType(type: number): FrameRefusal {
+  return refuse(type, 'may not be sent to this end')
 }
 
 /** The counts of both ends don't agree: a frame was lost or invented on the way. */
@@ -105,7 +105,7 @@ export function isCount(value: unknown): value is number {
 
 export function readCount(type: number, value: unknown): number {
   if (isCount(value)) return value
-  throw refuse(type, 'a count is not a non-negative integer')
+  throw refuse(type, 'not a count')
 }
 
 /** Gives both counts of an `ack`, `ping` or `pong`. */

@@ -46,23 +46,17 @@ export const noBytes = new Uint8Array(0)
 
 export const align = (length: number): number => Math.ceil(length / alignment) * alignment
 
-/** Arrays of numbers, by tag. */
-export const arrayTypes: ReadonlyMap<string, TypedArrayConstructor> = new Map<string, TypedArrayConstructor>([
-  ['bytes', Uint8Array],
-  ['int8', Int8Array],
-  ['uint8clamped', Uint8ClampedArray],
-  ['int16', Int16Array],
-  ['uint16', Uint16Array],
-  ['int32', Int32Array],
-  ['uint32', Uint32Array],
-  ['float32', Float32Array],
-  ['float64', Float64Array],
-  ['bigint64', BigInt64Array],
-  ['biguint64', BigUint64Array],
-])
-
 export interface TypedArrayConstructor {
   readonly name: string
   readonly BYTES_PER_ELEMENT: number
   new (buffer: ArrayBufferLike, offset?: number, length?: number): ArrayBufferView
 }
+
+const tagged = (type: TypedArrayConstructor) => [type.name.slice(0, -5).toLowerCase(), type] as const
+
+/** Arrays of numbers, by tag: the name without its "Array", but for bytes. */
+export const arrayTypes: ReadonlyMap<string, TypedArrayConstructor> = new Map<string, TypedArrayConstructor>([
+  ['bytes', Uint8Array],
+  ...[Int8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array].map(tagged),
+  ...[Float32Array, Float64Array, BigInt64Array, BigUint64Array].map(tagged),
+])

@@ -235,7 +235,7 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Cl
     this.#wakeSources()
   }
 
-  readonly #read = (type: unknown, message: Message): void => {
+  readonly #read = (type: number, message: Message): void => {
     if (type === PART) return this.#collected.add(message, this.#core.messageBytes)
     this.#collected.give(message)
     if (isOfServer(message[1]) && type !== ACK) readReply(type, message, this.#asks.replies)
