@@ -1,5 +1,14 @@
 // Payloads: a value's JSON, and beside it what JSON can't hold (PROTOCOL.md section 8). What both directions share.
 
+/** Deeper than any sensible payload; a cycle gets here too, before the stack ends. */
+export const maxDepth = 512
+
+/** PROTOCOL.md section 8. */
+export const maxBigintDigits = 4096
+
+/** Parts begin at multiples of it, so that a Float64Array can be a view. */
+export const alignment = 8
+
 /** A payload ready to travel: its JSON, the JSON of its `rich` list when it has one, and its parts. */
 export interface Payload {
   readonly json: string
@@ -30,17 +39,10 @@ export interface ValueType<Value = unknown, Plain = unknown> {
 /** The types of one's own, by the tag they have on the wire. */
 export type ValueTypes = ReadonlyMap<string, ValueType>
 
-/** Deeper than any sensible payload; a cycle gets here too, before the stack ends. */
-export const maxDepth = 512
-
-/** PROTOCOL.md section 8: parsing a decimal takes quadratic time. */
-export const maxBigintDigits = 4096
-export const bigintForm = new RegExp(`^-?\\d{1,${maxBigintDigits}}$`)
+/** No longer than that: parsing a decimal takes quadratic time. */
+export const bigintForm = /^-?\d{1,4096}$/
 
 export const refusedKeys: ReadonlySet<Key> = new Set<Key>(['__proto__', 'constructor', 'prototype'])
-
-/** Parts begin at multiples of it, so that a Float64Array can be a view. */
-export const alignment = 8
 
 export const noBytes = new Uint8Array(0)
 
