@@ -19,8 +19,8 @@ export interface SubscriptionHost {
 }
 
 interface Received {
-  readonly value: unknown
-  readonly id: string | undefined
+  readonly value?: unknown
+  readonly id?: string | undefined
   readonly bytes: number
   /** Its part of the frame it came in, where that is looked at. */
   readonly share: number
@@ -101,7 +101,7 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
     if (position !== undefined) this.lastEventId = position
     // Gaps cost no credit, so that one behind another is the same one.
     if (this.#buffer.at(-1)?.gap) return
-    if (this.#size > 0) this.#buffer.push({ value: undefined, id: undefined, bytes: 0, share: 0, gap })
+    if (this.#size > 0) this.#buffer.push({ bytes: 0, share: 0, gap })
     else this.#tell(gap)
   }
 
@@ -138,13 +138,16 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
 
   /** First credit of the stream when it is opened again: counts begin anew, and what still waits here is charged to it. */
   reopen(): CreditPair {
+    let items = 0
+    let bytes = 0
     // Gaps cost no credit, and give none back.
-    const items = this.#buffer.filter((received): received is Received => received !== undefined && !received.gap)
+    for (const received of this.#buffer) {
+      if (!received?.bytes) continue
+      items++
+      bytes += received.bytes
+    }
     this.#isPaused = false
-    return this.#window.restart(
-      items.length,
-      items.reduce((sum, { bytes }) => sum + bytes, 0),
-    )
+    return this.#window.restart(items, bytes)
   }
 
   // ── For the loop ───────────────────────────────────────────────────────────

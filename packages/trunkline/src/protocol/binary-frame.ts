@@ -1,7 +1,7 @@
 // Frames whose messages have parts: header length · header · parts (PROTOCOL.md section 10). Does not know sockets.
 import { type Frame, isCount, parseFrame } from './decode.ts'
 import { type PartsBudget, RichParts } from './decode-value.ts'
-import type { Encoded } from './encoded.ts'
+import { type Encoded, joinTexts } from './encoded.ts'
 import { ERROR, ITEM, OPEN, PART, RESULT } from './messages.ts'
 import { align, alignment, noBytes } from './values.ts'
 
@@ -15,7 +15,7 @@ export function joinPacked(messages: readonly Encoded[]): Uint8Array {
     // Where its parts begin among those of the batch; its `rich` is its last element.
     return base === 0 ? message.text : `${message.text.slice(0, -1)},${base}]`
   })
-  const header = new TextEncoder().encode(texts.length === 1 ? texts[0] : `[${texts.join(',')}]`)
+  const header = new TextEncoder().encode(joinTexts(texts))
   const start = align(4 + header.length)
   const frame = new Uint8Array(start + size)
   new DataView(frame.buffer).setUint32(0, header.length)

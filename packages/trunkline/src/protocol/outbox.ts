@@ -1,7 +1,7 @@
 // Frame batching: gathers what one end says in a turn and writes it as one frame. Does not know the socket or the messages.
 import { joinPacked } from './binary-frame.ts'
 import { Bulk, type BulkHost } from './bulk.ts'
-import type { Encoded, FrameData } from './encoded.ts'
+import { type Encoded, type FrameData, joinTexts } from './encoded.ts'
 
 /** Batches are cut here, so that one frame neither waits for the rest nor meets the receiver's limit. */
 const cutAt = 64 * 1024
@@ -15,7 +15,7 @@ const cutAtCalls = 32
 /** Joins the messages of a batch into a frame. */
 export function joinBatch(messages: readonly Encoded[]): FrameData {
   for (const message of messages) if (typeof message !== 'string') return joinPacked(messages)
-  return messages.length === 1 ? (messages[0] as string) : `[${messages.join(',')}]`
+  return joinTexts(messages as readonly string[])
 }
 
 export interface OutboxHost extends BulkHost {
@@ -83,7 +83,7 @@ export class Outbox {
   #write(): void {
     const calls = this.#calls
     const streams = this.#streams
-    if (calls.length === 0 && streams.length === 0) return
+    if (this.#size === 0) return
     const counted = this.#counted
     this.#empty()
     // Alone, streams' messages are the same for many connections: nothing of one's own is put among them.

@@ -7,7 +7,7 @@ const scratch = new Uint8Array(16 * 1024)
 /** True when a message is longer than `most` bytes in UTF-8: only one that is near the limit has to be encoded to know. */
 export function exceedsBytes(message: Encoded, most: number): boolean {
   const text = textOf(message)
-  const limit = typeof message === 'string' ? most : most - message.bytes.length
+  const limit = most - (message.length - text.length)
   // A UTF-16 unit takes one byte to three.
   if (text.length > limit || text.length * 3 <= limit) return text.length > limit
   let bytes = 0
