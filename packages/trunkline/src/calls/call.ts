@@ -1,7 +1,7 @@
 // One call at the client, from the moment it was made until it settles; a subscription lives on in it until it ends.
 // Lives across connections. Knows how to say itself on a line; does not know when there is one.
 import type { Gap, SendOptions, SubscribeOptions } from '../contract/client-types.ts'
-import { type Expiring, maxTimerMs } from '../protocol/deadlines.ts'
+import type { Expiring } from '../protocol/deadlines.ts'
 import { decodeValue } from '../protocol/decode-value.ts'
 import type { Encoded } from '../protocol/encoded.ts'
 import { type Delivery, RpcError } from '../protocol/error.ts'
@@ -105,7 +105,7 @@ export class ClientCall implements Expiring, SubscriptionHost, SenderHost {
     const isUsual = Math.abs(left - usualMs) <= 50
     if (isUsual && !this.wasSent && !meta && (key ?? lastEventId ?? credit) === undefined) return undefined
     return {
-      timeoutMs: isUsual ? undefined : Math.max(1, Math.round(Math.min(left, maxTimerMs))),
+      timeoutMs: isUsual ? undefined : Math.max(1, Math.round(left)),
       meta: meta || undefined,
       key,
       repeat: this.wasSent || undefined,

@@ -8,25 +8,22 @@ import { align, alignment, noBytes } from './values.ts'
 /** Joins the messages of a batch into a binary frame. */
 export function joinPacked(messages: readonly Encoded[]): Uint8Array {
   let size = 0
+  const placed: [part: Uint8Array, base: number][] = []
   const texts = messages.map((message) => {
     if (typeof message === 'string') return message
+    const { text, bytes } = message
     const base = align(size)
-    size = base + message.bytes.length
+    size = base + bytes.length
+    placed.push([bytes, base])
     // Where its parts begin among those of the batch; its `rich` is its last element.
-    return base === 0 ? message.text : `${message.text.slice(0, -1)},${base}]`
+    return base === 0 ? text : `${text.slice(0, -1)},${base}]`
   })
   const header = new TextEncoder().encode(joinTexts(texts))
   const start = align(4 + header.length)
   const frame = new Uint8Array(start + size)
   new DataView(frame.buffer).setUint32(0, header.length)
   frame.set(header, 4)
-  let at = start
-  for (const message of messages) {
-    if (typeof message === 'string') continue
-    at = align(at)
-    frame.set(message.bytes, at)
-    at += message.bytes.length
-  }
+  for (const [bytes, base] of placed) frame.set(bytes, start + base)
   return frame
 }
 

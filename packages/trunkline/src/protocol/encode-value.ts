@@ -143,7 +143,7 @@ class Encoding {
     for (const key of Array.isArray(value) ? value.keys() : Object.keys(value)) {
       const before = (value as Record<Key, unknown>)[key]
       // JSON leaves an undefined property out by itself.
-      if (before === undefined && typeof key === 'string') continue
+      if (isLeaf(before) || (before === undefined && typeof key === 'string')) continue
       this.#path.push(key)
       const after = this.#toPlain(before)
       this.#path.pop()
