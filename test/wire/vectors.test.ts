@@ -7,7 +7,7 @@ import {
   parseFrame,
   type ReadMessage,
   readCounts,
-  readMessage,
+  readFrame,
 } from '../../packages/trunkline/src/protocol/decode.ts'
 import { decodeValue, RichParts } from '../../packages/trunkline/src/protocol/decode-value.ts'
 import { encodeValue } from '../../packages/trunkline/src/protocol/encode-value.ts'
@@ -133,7 +133,7 @@ function decode(from: 'client' | 'server', data: FrameData): { counted: boolean;
       const [received, sent] = readCounts(messages.ACK, frame.ack as readonly unknown[])
       read.push(['ack', { received, sent }])
     }
-    readMessage(frame, index, readOne, receiver)
+    readFrame(frame, readOne, receiver, index, index + 1)
   })
   return { counted: frame.isCounted, read }
 }

@@ -55,23 +55,21 @@ export function parseFrame(text: string, length = text.length): Frame {
   return { messages, length, isCounted, isControl, ack }
 }
 
-/** Gives the message at `index` to `read`. @throws FrameRefusal when it breaks the protocol */
-export function readMessage<Receiver>(
+/** Reads the messages of a frame in order, or some of them. @throws FrameRefusal at the first that breaks the protocol */
+export function readFrame<Receiver>(
   { messages, isControl }: Frame,
-  index: number,
   read: ReadMessage<Receiver>,
   receiver: Receiver,
+  from = 0,
+  to = messages.length,
 ): void {
-  const message = messages[index]
-  if (!Array.isArray(message) || typeof message[0] !== 'number') throw new FrameRefusal(4000, 'not a message')
-  const type: number = message[0]
-  if (isOfControl(type) !== isControl) throw new FrameRefusal(4000, 'control and call messages in one frame')
-  read(type, message, receiver)
-}
-
-/** Reads the messages of a frame in order. @throws FrameRefusal at the first that breaks the protocol */
-export function readFrame<Receiver>(frame: Frame, read: ReadMessage<Receiver>, receiver: Receiver): void {
-  for (let index = 0; index < frame.messages.length; index++) readMessage(frame, index, read, receiver)
+  for (let index = from; index < to; index++) {
+    const message = messages[index]
+    if (!Array.isArray(message) || typeof message[0] !== 'number') throw new FrameRefusal(4000, 'not a message')
+    const type: number = message[0]
+    if (isOfControl(type) !== isControl) throw new FrameRefusal(4000, 'control and call messages in one frame')
+    read(type, message, receiver)
+  }
 }
 
 function isOfControl(type: unknown): boolean {

@@ -7,7 +7,7 @@ import type { RouterClient } from '../contract/client-types.ts'
 import type { RouterRecord } from '../contract/router.ts'
 import { Collected } from '../protocol/bulk.ts'
 import { closeCode } from '../protocol/close.ts'
-import { type Frame, FrameRefusal, type Message, readCounts, readMessage } from '../protocol/decode.ts'
+import { type Frame, FrameRefusal, type Message, readCounts, readFrame } from '../protocol/decode.ts'
 import type { Encoded, FrameData } from '../protocol/encoded.ts'
 import { ACK, type AdvertisedLimits, encodeWelcome, PART, type Welcome } from '../protocol/messages.ts'
 import { Outbox, type OutboxHost } from '../protocol/outbox.ts'
@@ -218,7 +218,7 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Cl
     this.calls.at(now, share)
     if (this.#asked) this.#asked.share = share
     try {
-      readMessage(frame, index, this.#read, this)
+      readFrame(frame, this.#read, this, index, index + 1)
     } catch (error) {
       if (this.#line) this.#line.refuse(error)
       else {
