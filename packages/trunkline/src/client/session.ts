@@ -6,8 +6,8 @@
 //     └──────────────────────────────────────────────────┘  what was written waits for another
 
 import type { CallPlace, ClientCall } from '../calls/call.ts'
-import { Collected } from '../protocol/bulk.ts'
 import * as closeCode from '../protocol/close-code.ts'
+import { Collected } from '../protocol/collected.ts'
 import {
   type Frame,
   FrameRefusal,
@@ -196,7 +196,7 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
   wake(): void {
     for (const call of this.written.values()) call.sender?.wake()
     this.#served?.wake()
-    this.#outbox.bulk.pump()
+    this.#outbox.pump()
   }
 
   #replay(line: SessionLine, received: number): void {
@@ -267,7 +267,7 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
     this.written.delete(call.id)
     call.place = undefined
     // Taken back, it was never asked; else never before what it cancels.
-    const isKnown = tell && !(call.opened && this.#outbox.bulk.withdraw(call.opened))
+    const isKnown = tell && !(call.opened && this.#outbox.withdraw(call.opened))
     if (isKnown && this.#line) this.#outbox.pushAfter(encodeCancel(call.id))
     else if (isKnown) this.#settled.add(call.id)
     this.#forgetStream(call)
@@ -288,7 +288,7 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
   /** The server has told its counts. @throws FrameRefusal when they don't agree with this end's */
   acknowledged(received: number, sent: number): void {
     this.sequence.check(received, sent)
-    this.#outbox.bulk.pump()
+    this.#outbox.pump()
   }
 
   /** Takes a frame of calls. @throws FrameRefusal when it breaks the protocol */
