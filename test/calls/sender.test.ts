@@ -26,8 +26,9 @@ const host: SenderHost = {
   path: 'files.put',
   types: undefined,
   place,
+  failure: (code, message) => new RpcError(code, { message, delivery: 'unknown' }),
   // As a call does: what has failed is over.
-  sourceFailed: (error) => {
+  abort: (error) => {
     failures.push(error)
     sender.stop(error)
   },

@@ -480,6 +480,20 @@ describe('against a scripted server', () => {
     await client.connection.close()
   })
 
+  it('SLOW_CONSUMER behind a gap is opened again when the loop has come to it', async () => {
+    const client = await connected()
+    const iterator = client.api.feed()[Symbol.asyncIterator]()
+    await settle()
+    lastSocket().say([5, 1, 9], [6, 9, 1, 'a'], [7, 9, { reason: 'dropped' }], [4, 1, 'SLOW_CONSUMER', ''])
+    expect(await take(iterator, 1)).toEqual([1])
+    const waiting = take(iterator, 1)
+    await settle()
+    expect(lastSocket().opens()[1]?.[4]).toMatchObject({ lastEventId: 'a' })
+    lastSocket().say([5, 3, 10], [6, 10, 2, 'b'])
+    expect(await waiting).toEqual([2])
+    await client.connection.close()
+  })
+
   it('SLOW_CONSUMER without any id is the error of the loop', async () => {
     const client = await connected()
     const iterator = client.api.count(1)[Symbol.asyncIterator]()

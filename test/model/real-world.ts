@@ -27,8 +27,8 @@ const contract = router({
 
 /** Longer than any story: a deadline is a cancel, and has a command of its own. */
 const noDeadlineMs = 100_000_000
-/** The largest takes more than half of a stream's first credit. */
-const bursts = [1, 2, 3, 150]
+/** The largest takes all of a stream's first credit, and a little of the next. */
+const bursts = [1, 2, 3, 300]
 const maxEvents = 1_000
 
 interface Run {

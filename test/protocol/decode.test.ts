@@ -119,7 +119,7 @@ describe('frames', () => {
     'an ack without two counts is refused: %s',
     (text) => {
       const { ack } = parseFrame(text)
-      expect(() => readCounts(ACK, ack as readonly unknown[])).toThrow('ack: a count is not a non-negative integer')
+      expect(() => readCounts(ACK, ack as readonly unknown[])).toThrow('ack: not a count')
     },
   )
 

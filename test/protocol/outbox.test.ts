@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import type { Encoded, FrameData } from '../../packages/trunkline/src/protocol/encoded.ts'
+import { parseBinaryFrame } from '../../packages/trunkline/src/protocol/binary-frame.ts'
+import { parseFrame } from '../../packages/trunkline/src/protocol/decode.ts'
+import { type Encoded, type FrameData, pack } from '../../packages/trunkline/src/protocol/encoded.ts'
+import { encodeResult } from '../../packages/trunkline/src/protocol/messages.ts'
 import { joinBatch, Outbox } from '../../packages/trunkline/src/protocol/outbox.ts'
+import { encodeNow } from './encode-now.ts'
 
 interface Frame {
   text: FrameData
@@ -168,6 +172,29 @@ describe('the cut at 64 KiB', () => {
     expect(texts().map((text) => text.length)).toEqual([3, 1024 * 1024, 3])
   })
 
+  it('puts what is large in the order of streams: behind calls, and each piece in its turn', () => {
+    const { outbox, texts } = open()
+    outbox.pushStream('[6,1]')
+    outbox.push(pack('[3,3,[0,70000],[["bytes"]]]', new Uint8Array(70_000)))
+    outbox.pushStream('[6,2]')
+    outbox.push('[3,5]')
+    outbox.flush()
+    const types = texts().map((frame) => {
+      const messages = (typeof frame === 'string' ? parseFrame(frame) : parseBinaryFrame(frame)).messages as unknown[][]
+      return messages.map(([type, id]) => [type, type === 17 ? (id as unknown[])[1] : id])
+    })
+    expect(types).toEqual([
+      [[6, 1]],
+      [[17, 65_536]],
+      [
+        [3, 5],
+        [17, 4_464],
+        [3, 3],
+        [6, 2],
+      ],
+    ])
+  })
+
   it('a first message that is large is written with no empty frame before it', () => {
     const { outbox, frames } = open()
     outbox.push(message(100_000))
@@ -216,5 +243,160 @@ describe('the sequence', () => {
     outbox.ride('[9,1,2,3]')
     outbox.flush()
     expect(frames.map((frame) => frame.counted)).toEqual([false])
+  })
+})
+
+const piece = 65_536
+
+/** An outbox that may write `room` pieces more; `told` gives what it has written, by number and id, parts by their length. */
+function openLarge(room = Number.POSITIVE_INFINITY) {
+  const messages: unknown[][] = []
+  const host = {
+    room,
+    get mayBulk() {
+      return host.room-- > 0
+    },
+    schedule: () => {},
+    write: (frame: FrameData) => {
+      const { messages: written } = typeof frame === 'string' ? parseFrame(frame) : parseBinaryFrame(frame)
+      messages.push(...(written as unknown[][]))
+    },
+    rider: () => undefined,
+    joinStreams: joinBatch,
+  }
+  const outbox = new Outbox(host)
+  const told = () => {
+    outbox.flush()
+    return messages.map(([type, id]) => (type === 17 ? ((id as unknown[] | null)?.[1] ?? 'discard') : [type, id]))
+  }
+  return { outbox, host, messages, told }
+}
+
+const large = (id: number, length = 3 * piece): Encoded =>
+  encodeResult(id, encodeNow(new Uint8Array(length).map((_, index) => index * id)))
+
+describe('a large message', () => {
+  it('goes in pieces, and itself behind them without parts', () => {
+    const { outbox, messages, told } = openLarge()
+    outbox.push(large(1, 2 * piece + 5))
+    expect(told()).toEqual([piece, piece, 5, [3, 1]])
+    expect(messages.at(-1)).toMatchObject([3, 1, [0, 2 * piece + 5], { entries: [['bytes']] }, 0, 1])
+    expect(outbox.waitingLength).toBe(0)
+  })
+
+  it('of a piece at most goes at once, as it is', () => {
+    const { outbox, told } = openLarge(0)
+    outbox.push(large(1, piece))
+    outbox.pushStream('[6,1]')
+    expect(outbox.waitingLength).toBe(0)
+    expect(told()).toEqual([
+      [3, 1],
+      [6, 1],
+    ])
+  })
+
+  it('is one at a time, in their order', () => {
+    const { outbox, host, told } = openLarge(1)
+    outbox.push(large(1))
+    outbox.pushStream(large(3, 2 * piece))
+    expect(told()).toEqual([piece])
+    host.room = 3
+    outbox.pump()
+    expect(told()).toEqual([piece, piece, piece, [3, 1], piece])
+    host.room = 1
+    outbox.pump()
+    expect(told().slice(5)).toEqual([piece, [3, 3]])
+  })
+
+  it('waits while there is no room, and counts what waits', () => {
+    const { outbox, host, told } = openLarge(0)
+    const first = large(1)
+    const second = large(3)
+    outbox.push(first)
+    outbox.push(second)
+    expect(told()).toEqual([])
+    expect(outbox.waitingLength).toBe(first.length + second.length)
+    expect(outbox.lengthBehind).toBe(second.length)
+    host.room = 3
+    outbox.pump()
+    expect(outbox.waitingLength).toBe(second.length)
+    expect(outbox.lengthBehind).toBe(0)
+  })
+
+  it('is forgotten when the outbox is cleared, its beginning too', () => {
+    const { outbox, host, told } = openLarge(1)
+    outbox.push(large(1))
+    expect(told()).toEqual([piece])
+    outbox.clear()
+    expect(outbox.waitingLength).toBe(0)
+    host.room = 9
+    outbox.push(large(3, 2 * piece))
+    expect(told()).toEqual([piece, piece, piece, [3, 3]])
+  })
+})
+
+describe('a small message while a large one waits', () => {
+  it('of a stream waits behind it; any other goes at once', () => {
+    const { outbox, host, told } = openLarge(1)
+    outbox.pushStream(large(1))
+    expect(told()).toEqual([piece])
+    outbox.pushStream('[6,1,"small"]')
+    outbox.push('[3,5]')
+    expect(told()).toEqual([piece, [3, 5]])
+    host.room = 9
+    outbox.pump()
+    expect(told().slice(2)).toEqual([piece, piece, [3, 1], [6, 1]])
+    outbox.pushStream('[6,1,"small"]')
+    expect(outbox.waitingLength).toBe(0)
+  })
+})
+
+describe('taking back', () => {
+  it('before a piece went leaves no trace', () => {
+    const { outbox, told } = openLarge(0)
+    const message = large(1)
+    outbox.push(message)
+    expect(outbox.withdraw(message)).toBe(true)
+    expect(told()).toEqual([])
+    expect(outbox.waitingLength).toBe(0)
+  })
+
+  it('in the middle says that what came is for nothing, and the next begins anew', () => {
+    const { outbox, host, told } = openLarge(1)
+    const message = large(1)
+    outbox.push(message)
+    outbox.push(large(3, 2 * piece))
+    host.room = 9
+    expect(outbox.withdraw(message)).toBe(true)
+    expect(told()).toEqual([piece, 'discard', piece, piece, [3, 3]])
+  })
+
+  it('of one that waits behind leaves the first going', () => {
+    const { outbox, host, told } = openLarge(1)
+    const second = large(3)
+    outbox.push(large(1, 2 * piece))
+    outbox.push(second)
+    expect(outbox.withdraw(second)).toBe(true)
+    host.room = 9
+    outbox.pump()
+    expect(told()).toEqual([piece, piece, [3, 1]])
+  })
+
+  it('of what is sent whole, or was never taken, is refused', () => {
+    const { outbox, told } = openLarge()
+    const message = large(1, 2 * piece)
+    outbox.push(message)
+    expect(outbox.withdraw(message)).toBe(false)
+    expect(outbox.withdraw(large(3))).toBe(false)
+    expect(told()).toEqual([piece, piece, [3, 1]])
+  })
+
+  it('of the first lets a small one behind it go', () => {
+    const { outbox, told } = openLarge(0)
+    const message = large(1)
+    outbox.pushStream(message)
+    outbox.pushStream('[8,1]')
+    outbox.withdraw(message)
+    expect(told()).toEqual([[8, 1]])
   })
 })

@@ -5,7 +5,7 @@ import { mutation, query, type RpcError, router, subscription, type as unchecked
 import { type Connection, implement } from 'trunkline/server'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { joinPacked } from '../../packages/trunkline/src/protocol/binary-frame.ts'
-import { Collected } from '../../packages/trunkline/src/protocol/bulk.ts'
+import { Collected } from '../../packages/trunkline/src/protocol/collected.ts'
 import { RichParts } from '../../packages/trunkline/src/protocol/decode-value.ts'
 import { type Accepted, acceptOn, hello } from './accepted.ts'
 

@@ -7,7 +7,7 @@ import {
   parseFrame,
   type ReadMessage,
   readCounts,
-  readMessage,
+  readFrame,
 } from '../../packages/trunkline/src/protocol/decode.ts'
 import { decodeValue, RichParts } from '../../packages/trunkline/src/protocol/decode-value.ts'
 import { encodeValue } from '../../packages/trunkline/src/protocol/encode-value.ts'
@@ -133,7 +133,7 @@ function decode(from: 'client' | 'server', data: FrameData): { counted: boolean;
       const [received, sent] = readCounts(messages.ACK, frame.ack as readonly unknown[])
       read.push(['ack', { received, sent }])
     }
-    readMessage(frame, index, readOne, receiver)
+    readFrame(frame, readOne, receiver, index, index + 1)
   })
   return { counted: frame.isCounted, read }
 }
@@ -145,9 +145,7 @@ const encoders: Record<string, (fields: never) => Encoded> = {
   hello: messages.encodeHello,
   welcome: messages.encodeWelcome,
   open({ id, path, input, options }: { id: number; path: string; input?: unknown; options?: messages.OpenOptions }) {
-    return input === undefined
-      ? messages.encodeBareOpen(id, path, options)
-      : messages.encodeOpen(id, path, encodeNow(input), options)
+    return messages.encodeOpen(id, path, input === undefined ? undefined : encodeNow(input), options)
   },
   result: ({ id, value }: { id: number; value?: unknown }) => messages.encodeResult(id, payload(value)),
   error({ id, code, message, delivery = 'ran', stream = false, data }: Fields & { id: number; stream?: boolean }) {

@@ -1,11 +1,11 @@
 // One call at the client, from the moment it was made until it settles; a subscription lives on in it until it ends.
 // Lives across connections. Knows how to say itself on a line; does not know when there is one.
 import type { Gap, SendOptions, SubscribeOptions } from '../contract/client-types.ts'
-import { type Expiring, maxTimerMs } from '../protocol/deadlines.ts'
+import type { Expiring } from '../protocol/deadlines.ts'
 import { decodeValue } from '../protocol/decode-value.ts'
 import type { Encoded } from '../protocol/encoded.ts'
 import { type Delivery, RpcError } from '../protocol/error.ts'
-import { type ErrorDetails, encodeBareOpen, encodeOpen, type OpenOptions } from '../protocol/messages.ts'
+import { type ErrorDetails, encodeOpen, type OpenOptions } from '../protocol/messages.ts'
 import { lengthOf, type Payload, type ValueTypes } from '../protocol/values.ts'
 import { creditFor } from '../protocol/window.ts'
 import { callBack } from './call-back.ts'
@@ -91,10 +91,7 @@ export class ClientCall implements Expiring, SubscriptionHost, SenderHost {
 
   /** Its `open`; `usualMs` is the deadline that needs no mention. */
   encode(now: number, usualMs: number): Encoded {
-    const options = this.#openOptions(now, usualMs)
-    return this.input
-      ? encodeOpen(this.id, this.path, this.input, options)
-      : encodeBareOpen(this.id, this.path, options)
+    return encodeOpen(this.id, this.path, this.input, this.#openOptions(now, usualMs))
   }
 
   /** Undefined where there is nothing to say, as for most calls. */
@@ -106,10 +103,9 @@ export class ClientCall implements Expiring, SubscriptionHost, SenderHost {
     const left = this.deadline === Infinity ? usualMs : this.deadline - now
     // A few milliseconds between the call and its frame are no reason to send a number along.
     const isUsual = Math.abs(left - usualMs) <= 50
-    const isPlain = !meta && key === undefined && lastEventId === undefined && credit === undefined
-    if (isUsual && isPlain && !this.wasSent) return undefined
+    if (isUsual && !this.wasSent && !meta && (key ?? lastEventId ?? credit) === undefined) return undefined
     return {
-      timeoutMs: isUsual ? undefined : Math.max(1, Math.round(Math.min(left, maxTimerMs))),
+      timeoutMs: isUsual ? undefined : Math.max(1, Math.round(left)),
       meta: meta || undefined,
       key,
       repeat: this.wasSent || undefined,
@@ -121,26 +117,18 @@ export class ClientCall implements Expiring, SubscriptionHost, SenderHost {
   // ── From the wire ──────────────────────────────────────────────────────────
 
   result(value: unknown, rich: unknown): void {
-    try {
-      this.#settle(decodeValue(value, rich, this.#host.types))
-    } catch (error) {
-      this.#broken(error)
-    }
+    const decoded = this.#decode(value, rich)
+    if (this.isSettled) return
+    if (this.subscription) return this.#broken('a result came for a stream')
+    this.#resolve(decoded)
+    this.#close(false)
   }
 
   error(code: string, message: string, details: ErrorDetails, data: unknown, rich: unknown): void {
     // It goes on behind the last event once the loop has caught up; nobody needs to know.
     if (code === 'SLOW_CONSUMER' && this.subscription?.pause()) return
-    try {
-      const error = new RpcError(code, {
-        message,
-        data: decodeValue(data, rich, this.#host.types),
-        delivery: details.delivery,
-      })
-      this.fail(error, false, details.stream)
-    } catch (error) {
-      this.#broken(error)
-    }
+    const error = new RpcError(code, { message, data: this.#decode(data, rich), delivery: details.delivery })
+    this.fail(error, false, details.stream)
   }
 
   accept(stream: number, position: string | undefined): void {
@@ -148,41 +136,21 @@ export class ClientCall implements Expiring, SubscriptionHost, SenderHost {
     // An upload: it has an answer, and no items of its own.
     if (stream === 0) return
     if (this.subscription) return this.subscription.continue(stream)
-    this.subscription = new ClientSubscription(
-      this,
-      stream,
-      this.#options.lastEventId ?? position,
-      this.#options.credit,
-    )
+    this.subscription = new ClientSubscription(this, stream, position, this.#options)
     this.#resolve(this.subscription)
   }
 
   /** False when the item breaks the protocol. */
-  item(value: unknown, id: string | undefined, size: number, rich: unknown, share = 0): boolean {
-    const { subscription } = this
-    if (!subscription) return false
-    try {
-      return subscription.receive(decodeValue(value, rich, this.#host.types), id, size, share)
-    } catch (error) {
-      this.#broken(error)
-      return true
-    }
+  item(value: unknown, id: string | undefined, size: number, rich: unknown, share?: number): boolean {
+    return this.subscription?.receive(this.#decode(value, rich), id, size, share) ?? false
   }
 
   missing(reason: string, position: string | undefined): void {
-    const { subscription } = this
-    // A repeat of an `open` whose `accept` never came: there was nothing yet that events could be missing from.
-    if (reason === 'source' && !subscription?.isContinued && this.#options.lastEventId === undefined) return
-    subscription?.receiveGap({
-      path: this.path,
-      reason: reason as Gap['reason'],
-      lastEventId: subscription.lastEventId,
-    })
-    if (subscription && position !== undefined) subscription.lastEventId = position
+    this.subscription?.missing(reason as Gap['reason'], position)
   }
 
   end(): void {
-    if (!this.subscription) return this.#broken(new Error('it ended before it was accepted'))
+    if (!this.subscription) return this.#broken('it ended before it was accepted')
     this.subscription.end()
     this.#close(false)
   }
@@ -198,15 +166,14 @@ export class ClientCall implements Expiring, SubscriptionHost, SenderHost {
       this.#options.onStreamRefused?.()
     }
     this.#reject(error)
-    this.sender?.stop(error)
-    this.#close(tell)
+    this.#close(tell, error)
   }
 
   expire(): void {
     const { reason } = this.#connection.state
     const missing = this.wasSent ? 'answer from' : 'connection for'
     const why = reason ? `: ${reason}` : ''
-    this.fail(this.failure('TIMEOUT', `No ${missing} "${this.path}" in time${why}`), true)
+    this.refuse('TIMEOUT', `No ${missing} "${this.path}" in time${why}`, true)
   }
 
   /** An RpcError of this call that this end has found. */
@@ -216,12 +183,16 @@ export class ClientCall implements Expiring, SubscriptionHost, SenderHost {
   }
 
   /** Ends it with what this end has found. */
-  refuse(code: string, message: string): void {
-    this.fail(this.failure(code, message), false)
+  refuse(code: string, message: string, tell = false): void {
+    this.fail(this.failure(code, message), tell)
   }
 
   cancel(): void {
-    const error = this.failure('CANCELLED', `"${this.path}" was aborted`)
+    this.abort(this.failure('CANCELLED', `"${this.path}" was aborted`))
+  }
+
+  /** Ends it at once, whatever was received. */
+  abort(error: unknown): void {
     this.subscription?.abort(error)
     this.fail(error, true)
   }
@@ -243,11 +214,6 @@ export class ClientCall implements Expiring, SubscriptionHost, SenderHost {
     // It settled before anything was written.
     if (this.isSettled) this.sender.stop()
     return this.sender
-  }
-
-  sourceFailed(error: unknown): void {
-    this.subscription?.abort(error)
-    this.fail(error, true)
   }
 
   // ── For its subscription ───────────────────────────────────────────────────
@@ -272,22 +238,24 @@ export class ClientCall implements Expiring, SubscriptionHost, SenderHost {
     if (!this.isSettled) this.#host.reopen(this)
   }
 
-  #broken(error: unknown): void {
-    const message = `The answer of "${this.path}" could not be read: ${(error as Error).message}`
+  /** What was sent; where it can't be read the call is over, and takes nothing more. */
+  #decode(value: unknown, rich: unknown): unknown {
+    try {
+      return decodeValue(value, rich, this.#host.types)
+    } catch (error) {
+      return this.#broken((error as Error).message)
+    }
+  }
+
+  #broken(why: string): void {
+    const message = `The answer of "${this.path}" could not be read: ${why}`
     this.fail(new RpcError('INTERNAL', { message }), this.subscription !== undefined)
   }
 
-  #settle(value: unknown): void {
-    if (this.isSettled) return
-    if (this.subscription) return this.#broken(new Error('a result came for a stream'))
-    this.#resolve(value)
-    this.#close(false)
-  }
-
-  #close(tell: boolean): void {
+  #close(tell: boolean, error?: unknown): void {
     if (this.isSettled) return
     this.isSettled = true
-    this.sender?.stop()
+    this.sender?.stop(error)
     this.#options.signal?.removeEventListener('abort', this)
     this.#host.settled(this, tell)
   }

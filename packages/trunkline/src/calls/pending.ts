@@ -44,57 +44,42 @@ function end(this: Pending): void {
   this[callKey].hand.end()
 }
 
-function iterate(this: Pending): AsyncIterator<unknown, void, undefined> {
-  return new PendingIterator(this)
-}
-
 async function dispose(this: Pending): Promise<void> {
-  await new PendingIterator(this).return()
+  await iterate.call(this).return?.()
 }
 
 const ignore = (): void => {}
 
 /** Iterates a subscription that may not be accepted yet. A refusal is thrown by the first `next()`. */
-class PendingIterator implements AsyncIterator<unknown, void, undefined> {
-  readonly #pending: Pending
-  readonly #opening: Promise<AsyncIterator<unknown, void, undefined>>
-  #iterator: AsyncIterator<unknown, void, undefined> | undefined
+function iterate(this: Pending): AsyncIterableIterator<unknown, void, undefined> {
+  let iterator: AsyncIterator<unknown, void, undefined> | undefined
   /** Asked for before it was accepted: nothing asked for later is served before them. */
-  #early = 0
-
-  constructor(pending: Pending) {
-    this.#pending = pending
-    this.#opening = pending.then((subscription) => {
-      if (!isSubscription(subscription))
-        throw new TypeError('This call gave an answer, not a subscription: await it instead')
-      this.#iterator = subscription[Symbol.asyncIterator]()
-      return this.#iterator
-    })
-    this.#opening.catch(ignore)
+  let early = 0
+  const opening = this.then((answer) => {
+    // Whatever the server has answered: the types say which calls can be iterated.
+    iterator = (answer as Partial<Subscription<unknown>> | null | undefined)?.[Symbol.asyncIterator]?.()
+    if (iterator) return iterator
+    throw new TypeError('This call gave an answer, not a subscription: await it instead')
+  })
+  opening.catch(ignore)
+  return {
+    [Symbol.asyncIterator]() {
+      return this
+    },
+    next: () => {
+      if (iterator && early === 0) return iterator.next()
+      early++
+      return opening.then((opened) => {
+        early--
+        return opened.next()
+      })
+    },
+    return: async () => {
+      if (!iterator) this[callKey].cancel()
+      // Refused or aborted: there is nothing to leave.
+      const opened = await opening.catch(ignore)
+      await opened?.return?.()
+      return { done: true, value: undefined }
+    },
   }
-
-  [Symbol.asyncIterator](): this {
-    return this
-  }
-
-  next(): Promise<IteratorResult<unknown, void>> {
-    if (this.#iterator && this.#early === 0) return this.#iterator.next()
-    this.#early++
-    return this.#opening.then((iterator) => {
-      this.#early--
-      return iterator.next()
-    })
-  }
-
-  async return(): Promise<IteratorResult<unknown, void>> {
-    if (!this.#iterator) this.#pending[callKey].cancel()
-    // Refused or aborted: there is nothing to leave.
-    const iterator = await this.#opening.catch(ignore)
-    await iterator?.return?.()
-    return { done: true, value: undefined }
-  }
-}
-
-function isSubscription(value: unknown): value is Subscription<unknown> {
-  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value
 }

@@ -3,7 +3,7 @@
 
 import { encodeValue } from '../protocol/encode-value.ts'
 import type { Encoded } from '../protocol/encoded.ts'
-import { isRpcError, notRun, RpcError } from '../protocol/error.ts'
+import { isRpcError, notRun, type RpcError } from '../protocol/error.ts'
 import { expect } from '../protocol/expect.ts'
 import { encodeEnd, encodeItem, initialCredit, sizeOf } from '../protocol/messages.ts'
 import { exceedsBytes } from '../protocol/size.ts'
@@ -17,8 +17,10 @@ export interface SenderHost {
   readonly types: ValueTypes | undefined
   /** Where it is written. */
   readonly place: SenderPlace | undefined
-  /** The source has failed, or gave what can't be sent. */
-  sourceFailed(error: unknown): void
+  /** An error of this call that this end has found. */
+  failure(code: string, message: string): RpcError
+  /** The source has failed, or gave what can't be sent: ends the call, and with it what it pushes. */
+  abort(error: unknown): void
 }
 
 /** Where what is pushed is written. */
@@ -32,7 +34,7 @@ export interface SenderPlace {
 
 export type Source = AsyncIterable<unknown> | Iterable<unknown>
 
-interface Written {
+interface Item {
   readonly value: unknown
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
@@ -45,10 +47,11 @@ export class Sender {
   hasBegun = false
   readonly #host: SenderHost
   readonly #window = new SendWindow(initialCredit)
-  readonly #source: AsyncIterator<unknown> | Iterator<unknown> | undefined
+  /** What is pulled, until it fails: then there is nothing left to stop. */
+  #source: AsyncIterator<unknown> | Iterator<unknown> | undefined
   readonly #isRepeatable: boolean = false
-  /** Written by hand, and waiting for credit. */
-  #written: Written[] = []
+  /** Not written yet: what was given by hand, or the one item that was pulled. */
+  #items: Item[] = []
   #isBusy = false
   /** The source runs: a generator can't be left in the middle of a step. */
   #isStepping = false
@@ -58,10 +61,10 @@ export class Sender {
   constructor(host: SenderHost, source: Source | undefined) {
     this.#host = host
     if (source === undefined) return
-    const { [Symbol.asyncIterator]: async, [Symbol.iterator]: sync } = source as AsyncIterable<unknown> &
-      Iterable<unknown>
-    expect(typeof (async ?? sync) === 'function', 'send', 'an iterable', source)
-    this.#source = async ? async.call(source) : sync.call(source)
+    const both = source as AsyncIterable<unknown> & Iterable<unknown>
+    const iterate = both[Symbol.asyncIterator] ?? both[Symbol.iterator]
+    expect(typeof iterate === 'function', 'send', 'an iterable', source)
+    this.#source = iterate.call(source)
     // An array gives a new iterator each time; a generator gives itself.
     this.#isRepeatable = (this.#source as unknown) !== source
   }
@@ -76,7 +79,7 @@ export class Sender {
     const sent = new Promise<void>((resolve, reject) => {
       if (this.#source) reject(new TypeError(`"${this.#host.path}" sends the iterable it was given in options.send`))
       else if (this.#isOver || this.#isEnding) reject(this.#tooLate())
-      else this.#written.push({ value, resolve, reject })
+      else this.#items.push({ value, resolve, reject })
     })
     // The call itself says what went wrong; whoever does not wait for each item need not hear it again.
     sent.catch(ignore)
@@ -98,16 +101,13 @@ export class Sender {
   /** There may be a line, or room, or credit. */
   wake(): void {
     while (!this.#isBusy && !this.#isOver && this.#host.place?.maySend) {
-      const [first] = this.#written
-      if (!first && !this.#source) {
-        if (this.#isEnding) this.#finish()
-        return
-      }
-      if (!this.#window.isOpen) return
-      this.hasBegun = true
-      if (!first) return this.#pull()
       // It stays the first until it is written: whatever ends the call meanwhile rejects it.
-      this.#write(first.value)
+      const first = this.#items[0]
+      if (!first && this.#isEnding) return this.#finish(this.#host.place)
+      if (!(first || this.#source) || !this.#window.isOpen) return
+      this.hasBegun = true
+      if (first) this.#write(first)
+      else this.#pull(this.#source as AsyncIterator<unknown>)
     }
   }
 
@@ -115,103 +115,83 @@ export class Sender {
   stop(error: unknown = this.#tooLate()): void {
     if (this.#isOver) return
     this.#isOver = true
-    for (const { reject } of this.#written.splice(0)) reject(error)
+    for (const { reject } of this.#items.splice(0)) reject(error)
     if (!this.#isStepping) this.#leave()
   }
 
-  #leave(): void {
+  async #leave(): Promise<void> {
     try {
-      // What its `finally` throws has nobody to go to.
-      Promise.resolve(this.#source?.return?.()).catch(ignore)
+      await this.#source?.return?.()
     } catch {
-      // As above.
+      // What its `finally` throws has nobody to go to.
     }
   }
 
-  #pull(): void {
-    this.#isBusy = true
-    this.#isStepping = true
+  async #pull(source: AsyncIterator<unknown>): Promise<void> {
+    this.#isBusy = this.#isStepping = true
     try {
-      Promise.resolve((this.#source as AsyncIterator<unknown>).next()).then(this.#took, this.#failed)
-    } catch (error) {
-      return this.#failed(error)
-    } finally {
+      const step = source.next()
       this.#isStepping = false
-    }
-    if (this.#isOver) this.#leave()
-  }
-
-  // Bound once a call, not once an item.
-  readonly #took = (result: IteratorResult<unknown>): void => {
-    this.#isBusy = false
-    if (this.#isOver) return
-    let done: boolean | undefined
-    let value: unknown
-    try {
-      // A source that is no generator may give anything.
-      ;({ done, value } = result)
+      if (this.#isOver) this.#leave()
+      const { done, value } = await step
+      if (done) this.#isEnding = true
+      else this.#items.push({ value, resolve: ignore, reject: ignore })
     } catch (error) {
-      return this.#failed(error)
+      this.#source = undefined
+      this.#fail(error)
     }
-    if (done) return this.#finish()
-    this.#write(value)
+    this.#isBusy = false
     this.wake()
   }
 
-  readonly #failed = (error: unknown): void => {
-    if (this.#isOver) return
-    // Its own end: there is nothing left to stop.
-    this.#isOver = true
-    for (const { reject } of this.#written.splice(0)) reject(error)
-    this.#host.sourceFailed(error)
-  }
-
-  #write(value: unknown): void {
-    let payload: Payload | Promise<Payload> | undefined
+  #write({ value }: Item): void {
     try {
-      payload = value === undefined ? undefined : encodeValue(value, this.#host.types)
+      const payload = value === undefined ? undefined : encodeValue(value, this.#host.types)
+      if (payload instanceof Promise) this.#writeLate(payload)
+      else this.#push(payload)
     } catch (error) {
-      return this.#unsendable(error)
+      this.#unsendable(error)
     }
-    if (!(payload instanceof Promise)) return this.#push(payload)
-    this.#isBusy = true
-    payload.then(
-      (late) => {
-        this.#isBusy = false
-        if (!this.#isOver) this.#push(late)
-        this.wake()
-      },
-      (error) => this.#unsendable(error),
-    )
   }
 
+  /** It has to be read first: a Blob. */
+  async #writeLate(payload: Promise<Payload>): Promise<void> {
+    this.#isBusy = true
+    try {
+      const late = await payload
+      if (!this.#isOver) this.#push(late)
+    } catch (error) {
+      this.#unsendable(error)
+    }
+    this.#isBusy = false
+    this.wake()
+  }
+
+  /** @throws RpcError when it is too large */
   #push(payload: Payload | undefined): void {
     const { path, id, place } = this.#host
-    const item = encodeItem(id, payload, undefined)
+    const item = encodeItem(id, payload)
     if (place && exceedsBytes(item, place.limits.messageBytes)) {
       const message = `An item that "${path}" sends is larger than the ${place.limits.messageBytes} bytes the other end takes; send it in pieces`
-      return this.#refuse(new RpcError('TOO_LARGE', { message, delivery: 'unknown' }))
+      throw this.#host.failure('TOO_LARGE', message)
     }
     this.#window.spend(sizeOf(payload))
     place?.push(item)
-    this.#written.shift()?.resolve()
+    this.#items.shift()?.resolve()
   }
 
   #unsendable(error: unknown): void {
     const message = `Invalid item of "${this.#host.path}": ${(error as Error).message}`
-    this.#refuse(isRpcError(error) ? error : new RpcError('BAD_REQUEST', { message, delivery: 'unknown' }))
+    this.#fail(isRpcError(error) ? error : this.#host.failure('BAD_REQUEST', message))
   }
 
-  /** What it was given can't be sent: the source is stopped, and the call ends. */
-  #refuse(error: RpcError): void {
-    if (this.#isOver) return
-    this.stop(error)
-    this.#host.sourceFailed(error)
+  #fail(error: unknown): void {
+    if (!this.#isOver) this.#host.abort(error)
   }
 
-  #finish(): void {
+  #finish(place: SenderPlace): void {
     this.#isOver = true
-    this.#host.place?.push(encodeEnd(this.#host.id))
+    place.push(encodeEnd(this.#host.id))
   }
 
   #tooLate(): RpcError {

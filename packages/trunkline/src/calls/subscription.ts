@@ -1,6 +1,6 @@
 // An accepted subscription at the client: items that wait for the loop, and the credit that lets more come.
 // Lives across connections. Does not know sockets, ids of calls or reconnects.
-import type { Gap, Subscription } from '../contract/client-types.ts'
+import type { Gap, SubscribeOptions, Subscription } from '../contract/client-types.ts'
 import { RpcError } from '../protocol/error.ts'
 import { type CreditPair, maxHeldBytes, nominalItemBytes } from '../protocol/messages.ts'
 import { ReceiveWindow } from '../protocol/window.ts'
@@ -19,8 +19,8 @@ export interface SubscriptionHost {
 }
 
 interface Received {
-  readonly value: unknown
-  readonly id: string | undefined
+  readonly value?: unknown
+  readonly id?: string | undefined
   readonly bytes: number
   /** Its part of the frame it came in, where that is looked at. */
   readonly share: number
@@ -41,9 +41,9 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
   number: number
   /** The last event received, or where the source was when it accepted: what a reopening continues behind. */
   lastEventId: string | undefined
-  /** It was accepted before, on another connection. */
-  isContinued = false
   readonly #host: SubscriptionHost
+  /** It goes on behind something: an event of before, or a connection. */
+  #isContinued: boolean
   /** Read from `#head` on; what was read is let go at once. */
   #buffer: (Received | undefined)[] = []
   #head = 0
@@ -58,15 +58,21 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
   /** The server has ended it for being slow; it is opened again when all that came was read. */
   #isPaused = false
 
-  constructor(host: SubscriptionHost, number: number, lastEventId: string | undefined, credit?: number) {
+  constructor(
+    host: SubscriptionHost,
+    number: number,
+    position: string | undefined,
+    { lastEventId, credit }: SubscribeOptions,
+  ) {
     this.#host = host
-    this.#window = new ReceiveWindow(credit)
     this.number = number
-    this.lastEventId = lastEventId
+    this.lastEventId = lastEventId ?? position
+    this.#isContinued = lastEventId !== undefined
+    this.#window = new ReceiveWindow(credit)
   }
 
-  /** Items that wait to be read. */
-  get size(): number {
+  /** What waits to be read. */
+  get #size(): number {
     return this.#buffer.length - this.#head
   }
 
@@ -79,7 +85,7 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
     if (!this.#window.receive(bytes) || this.#held + share > maxHeldBytes) return false
     if (id !== undefined) this.lastEventId = id
     const waiter = this.#waiters.shift()
-    if (waiter) this.#take(value, id, bytes, waiter)
+    if (waiter) waiter.resolve(this.#take(value, id, bytes))
     else {
       this.#held += share
       this.#buffer.push({ value, id, bytes, share })
@@ -87,43 +93,42 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
     return true
   }
 
-  receiveGap(gap: Gap): void {
-    if (this.#isOver) return
+  /** Events are missing here; `position`: what is continued behind from now on. */
+  missing(reason: Gap['reason'], position: string | undefined): void {
+    // A repeat of an `open` whose `accept` never came: there was nothing yet that events could be missing from.
+    if (this.#isOver || (reason === 'source' && !this.#isContinued)) return
+    const gap = { path: this.#host.path, reason, lastEventId: this.lastEventId }
+    if (position !== undefined) this.lastEventId = position
     // Gaps cost no credit, so that one behind another is the same one.
     if (this.#buffer.at(-1)?.gap) return
-    if (this.size > 0) this.#buffer.push({ value: undefined, id: undefined, bytes: 0, share: 0, gap })
+    if (this.#size > 0) this.#buffer.push({ bytes: 0, share: 0, gap })
     else this.#tell(gap)
   }
 
   /** The stream has ended, well or with a failure; what was received before is still read. */
   end(failure?: unknown): void {
-    if (this.#isOver) return
-    this.#isOver = true
-    this.#failure = failure
-    if (this.size === 0) this.#settle()
+    if (!this.#isOver) this.#finish(failure)
   }
 
   /** Ends it at once, whatever was received. */
   abort(failure: unknown): void {
     this.#buffer = []
     this.#head = 0
-    this.#isOver = true
-    this.#failure = failure
-    this.#settle()
+    this.#finish(failure)
   }
 
   /** The server has ended it for being slow. False when it can't be continued, having no id. */
   pause(): boolean {
     if (this.lastEventId === undefined) return false
     this.#isPaused = true
-    if (this.size === 0) this.#unpause()
+    this.#goOn()
     return true
   }
 
   /** Accepted again. */
   continue(number: number): void {
     this.number = number
-    this.isContinued = true
+    this.#isContinued = true
   }
 
   /** States its credit once more: what was said before may be lost with its connection. */
@@ -133,13 +138,16 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
 
   /** First credit of the stream when it is opened again: counts begin anew, and what still waits here is charged to it. */
   reopen(): CreditPair {
+    let items = 0
+    let bytes = 0
     // Gaps cost no credit, and give none back.
-    const items = this.#buffer.filter((received) => received && !received.gap) as Received[]
+    for (const received of this.#buffer) {
+      if (!received?.bytes) continue
+      items++
+      bytes += received.bytes
+    }
     this.#isPaused = false
-    return this.#window.restart(
-      items.length,
-      items.reduce((sum, { bytes }) => sum + bytes, 0),
-    )
+    return this.#window.restart(items, bytes)
   }
 
   // ── For the loop ───────────────────────────────────────────────────────────
@@ -150,20 +158,25 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
 
   next(): Promise<IteratorResult<unknown, undefined>> {
     this.processedId = this.#takenId
+    let received = this.#shift()
+    if (received?.gap) {
+      this.#tell(received.gap)
+      received = this.#shift()
+    }
+    const result = received && this.#take(received.value, received.id, received.bytes)
+    this.#goOn()
+    if (result) return Promise.resolve(result)
     return new Promise((resolve, reject) => {
-      const waiter = { resolve, reject }
-      if (this.size > 0) this.#read(waiter)
-      else this.#waiters.push(waiter)
-      if (this.#isOver && this.size === 0) this.#settle()
+      this.#waiters.push({ resolve, reject })
+      if (this.#isOver) this.#settle()
     })
   }
 
   return(): Promise<IteratorResult<unknown, undefined>> {
     this.processedId = this.#takenId
     if (!this.#isOver) this.#host.unsubscribe()
-    this.abort(undefined)
     // A failure that came while the loop was leaving has nobody to go to.
-    this.#failure = undefined
+    this.abort(undefined)
     return Promise.resolve(done)
   }
 
@@ -171,51 +184,51 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
     await this.return()
   }
 
-  #read(waiter: Waiter): void {
-    const received = this.#buffer[this.#head] as Received
+  #shift(): Received | undefined {
+    const received = this.#buffer[this.#head]
+    if (!received) return undefined
+    this.#held -= received.share
     this.#buffer[this.#head++] = undefined
-    if (this.#head === this.#buffer.length) {
+    if (this.#size === 0) {
       this.#buffer = []
       this.#head = 0
     }
-    this.#held -= received.share
-    if (!received.gap) return this.#take(received.value, received.id, received.bytes, waiter)
-    this.#waiters.unshift(waiter)
-    this.#tell(received.gap)
-    const next = this.size > 0 ? this.#waiters.shift() : undefined
-    if (next) this.#read(next)
+    return received
   }
 
-  #take(value: unknown, id: string | undefined, bytes: number, waiter: Waiter): void {
+  #take(value: unknown, id: string | undefined, bytes: number): IteratorResult<unknown, undefined> {
     if (id !== undefined) this.#takenId = id
-    waiter.resolve({ done: false, value })
-    const limits = this.#window.consume(bytes, this.size === 0)
-    if (this.#isOver) return
-    if (this.#isPaused) {
-      if (this.size === 0) this.#unpause()
-    } else if (limits) this.#host.credit(...limits)
+    const limits = this.#window.consume(bytes, this.#size === 0)
+    if (limits && !this.#isOver && !this.#isPaused) this.#host.credit(...limits)
+    return { done: false, value }
   }
 
-  #unpause(): void {
+  /** Opens it again once all that came was read, where the server has ended it for being slow. */
+  #goOn(): void {
+    if (!this.#isPaused || this.#isOver || this.#size > 0) return
     this.#isPaused = false
     this.#host.reopen()
+  }
+
+  #finish(failure: unknown): void {
+    this.#isOver = true
+    this.#failure = failure
+    this.#settle()
+  }
+
+  /** Nothing is left to read for those who wait. */
+  #settle(): void {
+    for (const { resolve, reject } of this.#waiters.splice(0)) {
+      // The first to look gets the failure, as with a generator; after it the stream has ended.
+      if (this.#failure === undefined) resolve(done)
+      else reject(this.#failure)
+      this.#failure = undefined
+    }
   }
 
   #tell(gap: Gap): void {
     if (!this.#host.gap(gap)) return
     this.#host.unsubscribe()
     this.abort(new RpcError('GAP', { message: `Events of "${this.#host.path}" are missing (${gap.reason})` }))
-  }
-
-  #settle(): void {
-    const waiters = this.#waiters
-    this.#waiters = []
-    const failure = this.#failure
-    for (const waiter of waiters) {
-      // The first to look gets the failure, as with a generator; after it the stream has ended.
-      if (this.#failure === undefined) waiter.resolve(done)
-      else waiter.reject(failure)
-      this.#failure = undefined
-    }
   }
 }

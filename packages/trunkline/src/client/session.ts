@@ -6,7 +6,7 @@
 //     └──────────────────────────────────────────────────┘  what was written waits for another
 
 import type { CallPlace, ClientCall } from '../calls/call.ts'
-import { Collected } from '../protocol/bulk.ts'
+import { Collected } from '../protocol/collected.ts'
 import { type Frame, type ReadMessage, readCounts, readFrame, refuse, sequenceBroken } from '../protocol/decode.ts'
 import type { Encoded, FrameData } from '../protocol/encoded.ts'
 import { IdMap } from '../protocol/id-map.ts'
@@ -166,7 +166,7 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
   wake(): void {
     for (const call of this.written.values()) call.sender?.wake()
     this.#served?.wake()
-    this.#outbox.bulk.pump()
+    this.#outbox.pump()
   }
 
   #replay(line: SessionLine, received: number): void {
@@ -230,7 +230,7 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
     this.written.delete(call.id)
     call.place = undefined
     // Taken back, it was never asked; else never before what it cancels.
-    if (tell && !(call.opened && this.#outbox.bulk.withdraw(call.opened))) {
+    if (tell && !(call.opened && this.#outbox.withdraw(call.opened))) {
       if (this.line) this.#outbox.pushAfter(encodeCancel(call.id))
       else this.#settled.push(call.id)
     }
@@ -252,7 +252,7 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
   /** The server has told its counts. @throws FrameRefusal when they don't agree with this end's */
   acknowledged(received: number, sent: number): void {
     this.sequence.check(received, sent)
-    this.#outbox.bulk.pump()
+    this.#outbox.pump()
   }
 
   /** Takes a frame of calls. @throws FrameRefusal when it breaks the protocol */

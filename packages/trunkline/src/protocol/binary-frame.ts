@@ -1,32 +1,29 @@
 // Frames whose messages have parts: header length · header · parts (PROTOCOL.md section 10). Does not know sockets.
-import { type Frame, FrameRefusal, isCount, parseFrame } from './decode.ts'
+import { type Frame, isCount, parseFrame } from './decode.ts'
 import { type PartsBudget, RichParts } from './decode-value.ts'
-import type { Encoded } from './encoded.ts'
+import { type Encoded, joinTexts } from './encoded.ts'
 import { ERROR, ITEM, OPEN, PART, RESULT } from './messages.ts'
 import { align, alignment, noBytes } from './values.ts'
 
 /** Joins the messages of a batch into a binary frame. */
 export function joinPacked(messages: readonly Encoded[]): Uint8Array {
   let size = 0
+  const placed: [part: Uint8Array, base: number][] = []
   const texts = messages.map((message) => {
     if (typeof message === 'string') return message
+    const { text, bytes } = message
     const base = align(size)
-    size = base + message.bytes.length
+    size = base + bytes.length
+    placed.push([bytes, base])
     // Where its parts begin among those of the batch; its `rich` is its last element.
-    return base === 0 ? message.text : `${message.text.slice(0, -1)},${base}]`
+    return base === 0 ? text : `${text.slice(0, -1)},${base}]`
   })
-  const header = new TextEncoder().encode(texts.length === 1 ? texts[0] : `[${texts.join(',')}]`)
+  const header = new TextEncoder().encode(joinTexts(texts))
   const start = align(4 + header.length)
   const frame = new Uint8Array(start + size)
   new DataView(frame.buffer).setUint32(0, header.length)
   frame.set(header, 4)
-  let at = start
-  for (const message of messages) {
-    if (typeof message === 'string') continue
-    at = align(at)
-    frame.set(message.bytes, at)
-    at += message.bytes.length
-  }
+  for (const [bytes, base] of placed) frame.set(bytes, start + base)
   return frame
 }
 
@@ -44,18 +41,18 @@ export const richPlaces: ReadonlyMap<unknown, number> = new Map([
  * @throws FrameRefusal when it is no frame at all
  */
 export function parseBinaryFrame(bytes: Uint8Array): Frame {
-  let header: string | undefined
+  // No frame either, where there is no whole header in UTF-8.
+  let header = ''
   let end = 4
   try {
     end += new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(0)
     if (end <= bytes.length)
       header = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.subarray(4, end))
   } catch {
-    // Said below.
+    // Refused below.
   }
-  if (header === undefined) throw new FrameRefusal(4000, 'a binary frame has no whole header in UTF-8')
-  const frame: Frame = { ...parseFrame(header), length: bytes.length }
-  const parts = bytes.subarray(Math.min(align(end), bytes.length))
+  const frame = parseFrame(header, bytes.length)
+  const parts = bytes.subarray(align(end))
   const budget: PartsBudget = { left: parts.length }
   for (const message of frame.messages) if (Array.isArray(message)) giveParts(message, parts, budget)
   return frame

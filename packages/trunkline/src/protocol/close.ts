@@ -16,8 +16,6 @@ const maxReasonBytes = 123
 
 /** Cuts a reason to what a close frame holds, on a code point's border. */
 export function cutReason(reason: string): string {
-  // A UTF-16 unit takes at most 3 bytes, so most reasons need no encoding.
-  if (reason.length * 3 <= maxReasonBytes) return reason
   const { read } = new TextEncoder().encodeInto(reason, new Uint8Array(maxReasonBytes))
   return reason.slice(0, read)
 }

@@ -32,21 +32,22 @@ export class Deadlines {
     if (deadline >= this.#dueAt) return
     this.stop()
     this.#dueAt = deadline
-    this.#timer = setTimeout(this.#fire, Math.min(Math.max(deadline - now, 0), maxTimerMs))
-    unreference(this.#timer)
+    this.#arm(this.#fire, Math.min(Math.max(deadline - now, 0), maxTimerMs))
   }
 
   stop(): void {
     clearTimeout(this.#timer)
-    this.#timer = undefined
     this.#dueAt = Infinity
   }
 
-  readonly #fire = (): void => {
-    const late = performance.now() - this.#dueAt > lateMs
-    if (!late) return this.#sweep()
-    this.#timer = setTimeout(this.#sweep, 0)
+  #arm(run: () => void, afterMs: number): void {
+    this.#timer = setTimeout(run, afterMs)
     unreference(this.#timer)
+  }
+
+  readonly #fire = (): void => {
+    if (performance.now() - this.#dueAt > lateMs) this.#arm(this.#sweep, 0)
+    else this.#sweep()
   }
 
   readonly #sweep = (): void => {

@@ -17,70 +17,51 @@ export interface PartsBudget {
   left: number
 }
 
-/** The `rich` list of a message in a binary frame, with the parts it speaks of. */
+/** The `rich` list of a message, with the parts it speaks of where its frame has any. */
 export class RichParts {
   readonly entries: unknown
-  readonly bytes: Uint8Array
-  readonly budget: PartsBudget
   /** They came in pieces, and the message behind those that were written after it. */
   readonly isLate: boolean
-
-  constructor(entries: unknown, bytes: Uint8Array, budget: PartsBudget, isLate = false) {
-    this.isLate = isLate
-    this.entries = entries
-    this.bytes = bytes
-    this.budget = budget
-  }
-}
-
-/**
- * Puts the rich values of a `rich` list into a payload fresh from JSON.parse, which it changes in place.
- * @throws TypeError when the list breaks a rule of PROTOCOL.md section 8.
- */
-export function decodeValue(root: unknown, rich: unknown, types?: ValueTypes): unknown {
-  if (rich === undefined || rich === null) return root
-  const parts = rich instanceof RichParts ? rich : new RichParts(rich, noBytes, { left: 0 })
-  if (!Array.isArray(parts.entries)) throw new TypeError('rich is not an array')
-  return new Decoding(parts, types).decode(root, parts.entries)
-}
-
-class Decoding {
-  readonly #parts: RichParts
-  readonly #types: ValueTypes | undefined
-  /** What types of one's own have made, which may be plain objects, and others' too: no path leads into them. */
-  readonly #made = new Set<unknown>()
+  readonly #bytes: Uint8Array
+  readonly #budget: PartsBudget
   /** Where the next part may begin: none is used twice. */
   #next = 0
+  /** What types of one's own have made, which may be plain objects, and others' too: no path leads into them. */
+  #made: Set<unknown> | undefined
 
-  constructor(parts: RichParts, types: ValueTypes | undefined) {
-    this.#parts = parts
-    this.#types = types
+  constructor(
+    entries: unknown,
+    bytes: Uint8Array = noBytes,
+    budget: PartsBudget = { left: bytes.length },
+    isLate = false,
+  ) {
+    this.entries = entries
+    this.#bytes = bytes
+    this.#budget = budget
+    this.isLate = isLate
   }
 
-  decode(root: unknown, entries: readonly unknown[]): unknown {
+  /** Puts the values into a payload, once. @throws TypeError when the list breaks a rule of PROTOCOL.md section 8 */
+  decode(root: unknown, types: ValueTypes | undefined): unknown {
+    if (!Array.isArray(this.entries)) throw new TypeError('rich: not a list')
     const holder = { root }
-    for (const entry of entries) {
-      if (!Array.isArray(entry) || typeof entry[0] !== 'string')
-        throw new TypeError('an entry of rich is not [tag, …path]')
-      this.#apply(holder, entry)
+    for (const entry of this.entries) {
+      if (!Array.isArray(entry) || typeof entry[0] !== 'string') throw new TypeError('rich: not an entry')
+      let parent = holder as Record<Key, unknown>
+      let key: Key = 'root'
+      for (let index = 1; index < entry.length; index++) {
+        const step = entry[index]
+        const next = parent[key]
+        if (this.#made?.has(next) || !isStep(next, step)) throw new TypeError('rich: no such path')
+        parent = next as Record<Key, unknown>
+        key = step
+      }
+      parent[key] = this.#fromPlain(entry[0], parent[key], types)
     }
     return holder.root
   }
 
-  #apply(holder: { root: unknown }, entry: readonly unknown[]): void {
-    let parent = holder as Record<Key, unknown>
-    let key: Key = 'root'
-    for (let index = 1; index < entry.length; index++) {
-      const step = entry[index]
-      const next = parent[key]
-      if (this.#made.has(next) || !isStep(next, step)) throw new TypeError('a path in rich leads nowhere')
-      parent = next as Record<Key, unknown>
-      key = step
-    }
-    parent[key] = this.#fromPlain(entry[0] as string, parent[key])
-  }
-
-  #fromPlain(tag: string, plain: unknown): unknown {
+  #fromPlain(tag: string, plain: unknown, types: ValueTypes | undefined): unknown {
     if (tag === 'undefined' && plain === null) return undefined
     if (tag === 'number' && (plain === 'NaN' || plain === 'Infinity' || plain === '-Infinity')) return Number(plain)
     if (tag === 'bigint' && typeof plain === 'string' && bigintForm.test(plain)) return BigInt(plain)
@@ -88,9 +69,9 @@ class Decoding {
     if (tag === 'url' && typeof plain === 'string') return new URL(plain)
     const value = Array.isArray(plain) ? this.#fromList(tag, plain) : undefined
     if (value) return value
-    const type = this.#types?.get(tag)
+    const type = types?.get(tag)
     if (type) return this.#make(type, plain)
-    throw new TypeError(`rich has a "${tag.slice(0, 32)}" where none can be`)
+    throw new TypeError(`rich: not a "${tag.slice(0, 32)}"`)
   }
 
   #fromList(tag: string, list: readonly unknown[]): unknown {
@@ -114,14 +95,14 @@ class Decoding {
       // What it says is for this end: the other may read why its call has failed.
       throw new TypeError(`what came is no "${type.name}"`, { cause })
     }
+    this.#made ??= new Set()
     this.#made.add(Object(value))
     return value
   }
 
-  #array(type: TypedArrayConstructor, place: readonly unknown[]): ArrayBufferView | undefined {
-    const part = this.#part(place)
+  #array(type: TypedArrayConstructor, place: readonly unknown[]): ArrayBufferView {
     const size = type.BYTES_PER_ELEMENT
-    if (part.length % size) return undefined
+    const part = this.#part(place, size)
     // A view keeps the whole frame in memory: only for what is most of it.
     const isView = part.length * 2 >= part.buffer.byteLength && part.byteOffset % size === 0
     const { buffer, byteOffset } = isView ? part : new Uint8Array(part)
@@ -132,16 +113,24 @@ class Decoding {
     return new Uint8Array(this.#part(place)).buffer
   }
 
-  /** The bytes at `[offset, length]`: inside the message's own, aligned, and behind those of the part before. */
-  #part([offset, length]: readonly unknown[]): Uint8Array {
-    const { bytes, budget } = this.#parts
-    const isInside = isCount(offset) && isCount(length) && offset % alignment === 0 && offset + length <= bytes.length
-    if (!isInside || offset < this.#next || length > budget.left)
-      throw new TypeError('a part is not where its message says')
+  /** The bytes at `[offset, length]`, in elements of `size`: inside the message's own, aligned, and behind those of the part before. */
+  #part([offset, length]: readonly unknown[], size = 1): Uint8Array {
+    const isAligned = isCount(offset) && isCount(length) && offset % alignment === 0 && length % size === 0
+    if (!isAligned || offset < this.#next || offset + length > this.#bytes.length || length > this.#budget.left)
+      throw new TypeError('rich: no such part')
     this.#next = offset + length
-    budget.left -= length
-    return bytes.subarray(offset, offset + length)
+    this.#budget.left -= length
+    return this.#bytes.subarray(offset, this.#next)
   }
+}
+
+/**
+ * Puts the rich values of a `rich` list into a payload fresh from JSON.parse, which it changes in place.
+ * @throws TypeError when the list breaks a rule of PROTOCOL.md section 8.
+ */
+export function decodeValue(root: unknown, rich: unknown, types?: ValueTypes): unknown {
+  if (rich === undefined || rich === null) return root
+  return (rich instanceof RichParts ? rich : new RichParts(rich)).decode(root, types)
 }
 
 const isPair = (value: unknown): value is [unknown, unknown] => Array.isArray(value) && value.length === 2

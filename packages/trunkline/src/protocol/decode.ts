@@ -1,5 +1,5 @@
 // Reading frames, both ends: any text in, messages out one by one, or a typed refusal. Does not know what a message does.
-import { ACK, AUTHENTICATED, CANCEL, END, HELLO, OPEN, PART, PING, WELCOME } from './messages.ts'
+import { ACK, AUTHENTICATED, CREDIT, PING, WELCOME } from './messages.ts'
 
 /** A frame that breaks the protocol: close with `code`. The reason names the message and what was wrong with it. */
 export class FrameRefusal extends Error {
@@ -14,7 +14,7 @@ export class FrameRefusal extends Error {
 export type Message = readonly unknown[]
 
 /** Reads one message: checks its shape and calls one method of its receiver, or throws a FrameRefusal. */
-export type ReadMessage<Receiver> = (type: unknown, message: Message, receiver: Receiver) => void
+export type ReadMessage<Receiver> = (type: number, message: Message, receiver: Receiver) => void
 
 /** A frame taken apart: its messages are still to be read. */
 export interface Frame {
@@ -31,53 +31,49 @@ export interface Frame {
 
 /**
  * Takes a text frame apart. Its messages are checked when they are read, so that those before a broken one are worked off.
+ * `length`: that of the frame it was in.
  * @throws FrameRefusal when it is no frame at all
  */
-export function parseFrame(text: string): Frame {
+export function parseFrame(text: string, length = text.length): Frame {
   let frame: unknown
   try {
     frame = JSON.parse(text)
   } catch {
     // Said below.
   }
-  if (!Array.isArray(frame) || frame.length === 0) throw new FrameRefusal(4000, 'a frame is a non-empty JSON array')
+  if (!Array.isArray(frame) || frame.length === 0) throw new FrameRefusal(4000, 'not a frame')
   const messages = Array.isArray(frame[0]) ? frame : [frame]
-  const control = isControl(messages[0][0])
-  let counted = false
+  const isControl = isOfControl(messages[0][0])
+  let isCounted = false
   let ack: Message | undefined
   for (const message of messages) {
-    if (control || !Array.isArray(message)) break
-    if (isCounted(message[0])) counted = true
-    else if (message[0] === ACK) ack = message
+    if (isControl || !Array.isArray(message)) break
+    // All but what may ride; a type that is none is refused when it is read.
+    if (message[0] === ACK) ack = message
+    else if (message[0] !== CREDIT) isCounted = true
   }
-  return { messages, length: text.length, isCounted: counted, isControl: control, ack }
+  return { messages, length, isCounted, isControl, ack }
 }
 
-/** Gives the message at `index` to `read`. @throws FrameRefusal when it breaks the protocol */
-export function readMessage<Receiver>(
-  { messages, isControl: control }: Frame,
-  index: number,
+/** Reads the messages of a frame in order, or some of them. @throws FrameRefusal at the first that breaks the protocol */
+export function readFrame<Receiver>(
+  { messages, isControl }: Frame,
   read: ReadMessage<Receiver>,
   receiver: Receiver,
+  from = 0,
+  to = messages.length,
 ): void {
-  const message = messages[index]
-  if (!Array.isArray(message)) throw new FrameRefusal(4000, 'a batch holds messages only')
-  const type: unknown = message[0]
-  if (isControl(type) !== control) throw new FrameRefusal(4000, 'control and call messages in one frame')
-  read(type, message, receiver)
+  for (let index = from; index < to; index++) {
+    const message = messages[index]
+    if (!Array.isArray(message) || typeof message[0] !== 'number') throw new FrameRefusal(4000, 'not a message')
+    const type: number = message[0]
+    if (isOfControl(type) !== isControl) throw new FrameRefusal(4000, 'control and call messages in one frame')
+    read(type, message, receiver)
+  }
 }
 
-/** Reads the messages of a frame in order. @throws FrameRefusal at the first that breaks the protocol */
-export function readFrame<Receiver>(frame: Frame, read: ReadMessage<Receiver>, receiver: Receiver): void {
-  for (let index = 0; index < frame.messages.length; index++) readMessage(frame, index, read, receiver)
-}
-
-function isControl(type: unknown): boolean {
-  return type === HELLO || type === WELCOME || (typeof type === 'number' && type >= PING && type <= AUTHENTICATED)
-}
-
-function isCounted(type: unknown): boolean {
-  return (typeof type === 'number' && type >= OPEN && type <= END) || type === CANCEL || type === PART
+function isOfControl(type: unknown): boolean {
+  return typeof type === 'number' && (type <= WELCOME || (type >= PING && type <= AUTHENTICATED))
 }
 
 /** By number. */
@@ -92,8 +88,8 @@ export function refuse(type: number, what: string): FrameRefusal {
 }
 
 /** A refusal of a message that this end may not be sent, or that has no such number. */
-export function refuseType(type: unknown): FrameRefusal {
-  return refuse(typeof type === 'number' ? type : Number.NaN, 'may not be sent to this end')
+export function refuseType(type: number): FrameRefusal {
+  return refuse(type, 'may not be sent to this end')
 }
 
 /** The counts of both ends don't agree: a frame was lost or invented on the way. */
@@ -107,7 +103,7 @@ export function isCount(value: unknown): value is number {
 
 export function readCount(type: number, value: unknown): number {
   if (isCount(value)) return value
-  throw refuse(type, 'a count is not a non-negative integer')
+  throw refuse(type, 'not a count')
 }
 
 /** Gives both counts of an `ack`, `ping` or `pong`. */

@@ -24,30 +24,22 @@ export function encodeValue(value: unknown, types?: ValueTypes): Payload | Promi
   return new Encoding(types).encode(value)
 }
 
+/** Holds nothing, and JSON carries it. */
+const isLeaf = (value: unknown): boolean =>
+  typeof value === 'string' || typeof value === 'boolean' || value === null || Number.isFinite(value)
+
 /** True for what JSON carries whole. False is no verdict: the walk then finds what is rich, or what can't be sent. */
-function isPlain(value: unknown, depth: number): boolean {
-  switch (typeof value) {
-    case 'string':
-    case 'boolean':
-      return true
-    case 'number':
-      return Number.isFinite(value)
-    case 'object':
-      return value === null || (depth < maxDepth && isPlainObject(value, depth + 1))
-    default:
-      return false
-  }
-}
+const isPlain = (value: unknown, depth: number): boolean =>
+  isLeaf(value) || (typeof value === 'object' && depth < maxDepth && isPlainObject(value as object, depth + 1))
 
 function isPlainObject(value: object, depth: number): boolean {
   // A `toJSON` that is not walked, being hidden or an array's, would still be called by JSON.stringify.
   if ('toJSON' in value) return false
-  if (Array.isArray(value)) {
-    if (Object.getPrototypeOf(value) !== Array.prototype) return false
+  const prototype = Object.getPrototypeOf(value)
+  if (prototype === Array.prototype && Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) if (!isPlain(value[index], depth)) return false
     return true
   }
-  const prototype = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) return false
   for (const key in value) {
     const property = (value as Record<string, unknown>)[key]
@@ -86,21 +78,19 @@ class Encoding {
 
   /** Gives the plain form, which is the value itself as long as nothing in it is rich: plain data is walked, not copied. */
   #toPlain(value: unknown): unknown {
+    if (isLeaf(value)) return value
     switch (typeof value) {
-      case 'string':
-      case 'boolean':
-        return value
+      case 'object':
+        return this.#objectToPlain(value as object)
       case 'number':
-        return Number.isFinite(value) ? value : this.#mark('number', String(value))
+        return this.#mark('number', String(value))
       case 'undefined':
         return this.#mark('undefined', null)
       case 'bigint': {
         const digits = String(value)
-        if (!bigintForm.test(digits)) throw unsendable(this.#path, `a bigint may have ${maxBigintDigits} digits`)
-        return this.#mark('bigint', digits)
+        if (bigintForm.test(digits)) return this.#mark('bigint', digits)
+        throw unsendable(this.#path, `a bigint may have ${maxBigintDigits} digits`)
       }
-      case 'object':
-        return value && this.#objectToPlain(value)
       default:
         throw unsendable(this.#path, `a ${typeof value} can't be sent`)
     }
@@ -110,8 +100,7 @@ class Encoding {
     if (this.#path.length > maxDepth)
       throw unsendable(this.#path.slice(0, 8), `contains a cycle, or is nested deeper than ${maxDepth}`)
     const prototype = Object.getPrototypeOf(value)
-    if (prototype === Array.prototype) return this.#walk(value as unknown[])
-    if (prototype === Object.prototype || prototype === null) return this.#walk(value as Record<string, unknown>)
+    if (prototype === Array.prototype || prototype === Object.prototype || prototype === null) return this.#walk(value)
     for (const [tag, type] of this.#types ?? [])
       if (this.#ask(type, 'is', value)) return this.#mark(tag, this.#toPlain(this.#ask(type, 'encode', value)))
     // JSON has null for the time of an invalid date.
@@ -148,17 +137,13 @@ class Encoding {
   }
 
   /** Walks what an array or a record holds, and copies it where something in it changes. */
-  #walk(value: Record<Key, unknown> | readonly unknown[]): unknown {
-    let copy: Record<Key, unknown> | undefined
-    if ('toJSON' in value) {
-      // JSON.stringify would call it.
-      this.#checkPath('a value with toJSON')
-      copy = copyOf(value)
-    }
+  #walk(value: object): unknown {
+    // JSON.stringify would call a `toJSON` that a copy leaves behind.
+    let copy = 'toJSON' in value ? copyOf(value) : undefined
     for (const key of Array.isArray(value) ? value.keys() : Object.keys(value)) {
       const before = (value as Record<Key, unknown>)[key]
       // JSON leaves an undefined property out by itself.
-      if (before === undefined && typeof key === 'string') continue
+      if (isLeaf(before) || (before === undefined && typeof key === 'string')) continue
       this.#path.push(key)
       const after = this.#toPlain(before)
       this.#path.pop()
@@ -170,14 +155,10 @@ class Encoding {
   }
 
   #mark(tag: string, plain: unknown): unknown {
-    this.#checkPath(`a ${tag}`)
+    if (this.#path.some((key) => refusedKeys.has(key)))
+      throw unsendable(this.#path, `a ${tag} can't be sent under this key`)
     this.#entries.push([tag, ...this.#path])
     return plain
-  }
-
-  #checkPath(what: string): void {
-    if (this.#path.some((key) => refusedKeys.has(key)))
-      throw unsendable(this.#path, `${what} can't be sent under this key`)
   }
 }
 

@@ -17,4 +17,8 @@ export interface PackedMessage {
 export const pack = (text: string, bytes: Uint8Array | undefined): Encoded =>
   bytes ? { text, bytes, length: text.length + bytes.length } : text
 
+/** Messages of a frame, without their parts. */
+export const joinTexts = (texts: readonly string[]): string =>
+  texts.length === 1 ? (texts[0] as string) : `[${texts.join(',')}]`
+
 export const textOf = (message: Encoded): string => (typeof message === 'string' ? message : message.text)

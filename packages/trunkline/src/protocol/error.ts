@@ -136,7 +136,10 @@ export function isRpcError(value: unknown): value is RpcError {
   return typeof value === 'object' && value !== null && brand in value
 }
 
-class TravellingError extends Error {
+/** To TypeScript `name` is a field of any Error; here it is made of the code. */
+type NamelessError = new (message: string, options: object) => Omit<Error, 'name'>
+
+class TravellingError extends (Error as unknown as NamelessError) {
   readonly code: string
   readonly data: unknown
   readonly delivery: Delivery
@@ -148,20 +151,23 @@ class TravellingError extends Error {
     this.delivery = options.delivery ?? 'ran'
   }
 
+  /** With the code, since this is what every console and every log prints before the message. */
+  get name(): string {
+    return `RpcError [${this.code}]`
+  }
+
+  get [brand](): true {
+    return true
+  }
+
+  static override get name(): string {
+    return 'RpcError'
+  }
+
   static override [Symbol.hasInstance](value: unknown): boolean {
     return isRpcError(value)
   }
 }
-Object.defineProperty(TravellingError, 'name', { value: 'RpcError' })
-Object.defineProperties(TravellingError.prototype, {
-  // With the code, since this is what every console and every log prints before the message.
-  name: {
-    get(this: RpcError) {
-      return `RpcError [${this.code}]`
-    },
-  },
-  [brand]: { value: true },
-})
 
 /** `new RpcError(code, { message, data })`: throw it in a handler, middleware or `authenticate`. */
 export const RpcError = TravellingError as unknown as RpcErrorConstructor

@@ -4,14 +4,14 @@ import type { CreditPair } from './messages.ts'
 
 export function readId(type: number, id: unknown): number {
   if (isCount(id) && id > 0) return id
-  throw refuse(type, 'an id is not a positive integer')
+  throw refuse(type, 'not an id')
 }
 
 /** An object of options, which may be left out. */
 export function readRecord(type: number, value: unknown): Record<string, unknown> {
   if (value === undefined || value === null) return {}
   if (isRecord(value)) return value
-  throw refuse(type, 'its fields are not an object')
+  throw refuse(type, 'not an object')
 }
 
 export function readText(type: number, value: unknown): string | undefined {
@@ -20,7 +20,19 @@ export function readText(type: number, value: unknown): string | undefined {
 
 export function readString(type: number, value: unknown): string {
   if (typeof value === 'string') return value
-  throw refuse(type, 'a text is not a string')
+  throw refuse(type, 'not a text')
+}
+
+export function readStrings(type: number, value: unknown = []): string[] {
+  if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return value
+  throw refuse(type, 'not a list of texts')
+}
+
+/** One of a few values. */
+export function readOneOf<Value>(type: number, value: unknown, values: readonly Value[]): Value {
+  // What is included is one of them.
+  if (values.includes(value as Value)) return value as Value
+  throw refuse(type, `not one of ${values}`)
 }
 
 export function readTimeout(type: number, value: unknown): number {
@@ -30,7 +42,7 @@ export function readTimeout(type: number, value: unknown): number {
 
 export function readPair(type: number, value: unknown): CreditPair {
   if (Array.isArray(value) && isCount(value[0]) && isCount(value[1])) return [value[0], value[1]]
-  throw refuse(type, 'credit is not a pair of counts')
+  throw refuse(type, 'not a pair of counts')
 }
 
 /** What an object says of each of `defaults`. */

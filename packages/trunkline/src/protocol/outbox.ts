@@ -1,7 +1,8 @@
-// Frame batching: gathers what one end says in a turn and writes it as one frame. Does not know the socket or the messages.
+// Frame batching: gathers what one end says in a turn and writes it as one frame; what is large goes in pieces, so that small
+// messages need not wait for it (PROTOCOL.md section 10). Does not know the socket or the messages.
 import { joinPacked } from './binary-frame.ts'
-import { Bulk, type BulkHost } from './bulk.ts'
-import type { Encoded, FrameData } from './encoded.ts'
+import { type Encoded, type FrameData, joinTexts, type PackedMessage, pack } from './encoded.ts'
+import { discardParts, encodePart } from './messages.ts'
 
 /** Batches are cut here, so that one frame neither waits for the rest nor meets the receiver's limit. */
 const cutAt = 64 * 1024
@@ -12,13 +13,21 @@ const cutAt = 64 * 1024
  */
 const cutAtCalls = 32
 
+/** Parts above this go in pieces of this: what a small call then waits for takes 50 ms on a line of 10 Mbit/s. */
+const pieceBytes = 64 * 1024
+
+const isLarge = (message: Encoded): message is PackedMessage =>
+  typeof message !== 'string' && message.bytes.length > pieceBytes
+
 /** Joins the messages of a batch into a frame. */
 export function joinBatch(messages: readonly Encoded[]): FrameData {
   for (const message of messages) if (typeof message !== 'string') return joinPacked(messages)
-  return messages.length === 1 ? (messages[0] as string) : `[${messages.join(',')}]`
+  return joinTexts(messages as readonly string[])
 }
 
-export interface OutboxHost extends BulkHost {
+export interface OutboxHost {
+  /** The socket is not behind, and not too much is unacknowledged: the next piece of something large may go. */
+  readonly mayBulk: boolean
   /** Runs `outbox.flush()` once what the current turn has to say is said; once more where it has become urgent. */
   schedule(outbox: Outbox): void
   /** Writes a frame; `counted` says whether it belongs to the session's sequence. */
@@ -30,8 +39,8 @@ export interface OutboxHost extends BulkHost {
 }
 
 export class Outbox {
-  /** What is large and waits for room. */
-  readonly bulk: Bulk
+  /** Of what is large and waits for room, and of what waits for it, in UTF-16 units and bytes. */
+  waitingLength = 0
   readonly #host: OutboxHost
   #calls: Encoded[] = []
   #streams: Encoded[] = []
@@ -39,15 +48,15 @@ export class Outbox {
   #counted = false
   #scheduled = false
   #isUrgent = false
-  /** Something large is in the batch: in the order of streams. */
-  #hasLarge = false
+  /** What is large, one at a time, and what may not overtake it: in the order of streams. */
+  #waiting: Encoded[] = []
+  /** Bytes of the first that are sent. */
+  #sent = 0
+  /** Something that waited is in the batch. */
+  #hasWaited = false
 
   constructor(host: OutboxHost) {
     this.#host = host
-    this.bulk = new Bulk(host, (message, isStream) => {
-      this.#hasLarge = true
-      this.#add(message, isStream)
-    })
   }
 
   /** Of what waits to be flushed. */
@@ -60,34 +69,55 @@ export class Outbox {
     return this.#isUrgent
   }
 
+  /** Of what waits behind the first, whose turn it is. */
+  get lengthBehind(): number {
+    return this.waitingLength - (this.#waiting[0]?.length ?? 0)
+  }
+
   /** Adds a message that goes before those of streams. */
   push(message: Encoded): void {
-    if (typeof message === 'string' || !this.bulk.take(message, false)) this.#add(message, false)
+    if (isLarge(message)) this.pushStream(message)
+    else this.#add(message, false)
   }
 
   /** Adds a message of a stream: those keep their order among each other. */
   pushStream(message: Encoded): void {
-    if (!this.bulk.take(message, true)) this.#add(message, true)
+    if (this.waitingLength === 0 && !isLarge(message)) return this.#add(message, true)
+    this.#waiting.push(message)
+    this.waitingLength += message.length
+    this.pump()
   }
 
   /** Adds a message about a call: never before its `open`, which may be large and on its way. */
   pushAfter(message: string): void {
-    if (this.#hasLarge || this.bulk.length > 0) this.pushStream(message)
+    if (this.#hasWaited || this.waitingLength > 0) this.pushStream(message)
     else this.push(message)
   }
 
-  #add(message: Encoded, isStream: boolean): void {
-    this.#reserve(message.length, !isStream)
-    const messages = isStream ? this.#streams : this.#calls
-    messages.push(message)
-    this.#counted = true
-    if (!isStream && messages.length >= cutAtCalls) this.#write()
+  /** There is room, perhaps: what waits goes on. */
+  pump(): void {
+    for (let first = this.#waiting[0]; first; first = this.#waiting[0]) {
+      if (isLarge(first)) {
+        if (!this.#host.mayBulk) return
+        if (!this.#addPiece(first)) continue
+      } else this.#addWaiting(first)
+      this.#drop(0)
+    }
+  }
+
+  /** Takes back a message that is not sent whole; false when it is. */
+  withdraw(message: Encoded): boolean {
+    const index = this.#waiting.indexOf(message)
+    if (index < 0) return false
+    if (index === 0 && this.#sent > 0) this.#addWaiting(discardParts)
+    this.#drop(index)
+    this.pump()
+    return true
   }
 
   /** Adds a message that rides with others and, alone, makes a frame that isn't counted. */
   ride(message: string): void {
-    this.#reserve(message.length, true)
-    this.#calls.push(message)
+    this.#add(message, false, false)
   }
 
   flush(): void {
@@ -98,7 +128,7 @@ export class Outbox {
   #write(): void {
     const calls = this.#calls
     const streams = this.#streams
-    if (calls.length === 0 && streams.length === 0) return
+    if (this.#size === 0) return
     const counted = this.#counted
     this.#empty()
     // Alone, streams' messages are the same for many connections: nothing of one's own is put among them.
@@ -110,7 +140,8 @@ export class Outbox {
 
   /** Forgets what was not written. */
   clear(): void {
-    this.bulk.clear()
+    this.#waiting = []
+    this.waitingLength = this.#sent = 0
     this.#empty()
   }
 
@@ -118,16 +149,40 @@ export class Outbox {
     if (this.#calls.length > 0) this.#calls = []
     if (this.#streams.length > 0) this.#streams = []
     this.#size = 0
-    this.#counted = false
-    this.#hasLarge = false
+    this.#counted = this.#hasWaited = false
   }
 
-  #reserve(length: number, isUrgent: boolean): void {
-    if (this.#size > 0 && this.#size + length > cutAt) this.#write()
-    this.#size += length
-    if (this.#scheduled && (this.#isUrgent || !isUrgent)) return
-    this.#scheduled = true
-    this.#isUrgent = isUrgent
-    this.#host.schedule(this)
+  #add(message: Encoded, isStream: boolean, isCounted = true): void {
+    if (this.#size > 0 && this.#size + message.length > cutAt) this.#write()
+    this.#size += message.length
+    if (isCounted) this.#counted = true
+    if (!this.#scheduled || !(isStream || this.#isUrgent)) {
+      this.#scheduled = true
+      this.#isUrgent = !isStream
+      this.#host.schedule(this)
+    }
+    if (isStream) this.#streams.push(message)
+    else if (this.#calls.push(message) >= cutAtCalls) this.#write()
+  }
+
+  #addWaiting(message: Encoded): void {
+    this.#hasWaited = true
+    this.#add(message, true)
+  }
+
+  /** True when that was the last, and the message went behind it. */
+  #addPiece({ text, bytes }: PackedMessage): boolean {
+    const piece = bytes.subarray(this.#sent, this.#sent + pieceBytes)
+    this.#addWaiting(pack(encodePart(piece.length), piece))
+    this.#sent += piece.length
+    if (this.#sent < bytes.length) return false
+    // Its parts begin at 0 of what was collected.
+    this.#addWaiting(`${text.slice(0, -1)},0,1]`)
+    return true
+  }
+
+  #drop(index: number): void {
+    for (const { length } of this.#waiting.splice(index, 1)) this.waitingLength -= length
+    if (index === 0) this.#sent = 0
   }
 }

@@ -1,7 +1,7 @@
 // Reads what a server may send: shapes are checked here, once. Does not know what the client does about a message.
 
-import { type Message, readCount, readCounts, refuse, refuseType } from './decode.ts'
-import { readNumbers, readRecord, readString, readText } from './fields.ts'
+import { type Message, readCount, readCounts, refuseType } from './decode.ts'
+import { readNumbers, readOneOf, readRecord, readString, readStrings, readText } from './fields.ts'
 import {
   AUTHENTICATED,
   type Authenticated,
@@ -23,7 +23,7 @@ export interface ClientControl {
   authenticated(answer: Authenticated): void
 }
 
-export function readControl(type: unknown, message: Message, receiver: ClientControl): void {
+export function readControl(type: number, message: Message, receiver: ClientControl): void {
   switch (type) {
     case PING:
       return receiver.ping(...readCounts(PING, message))
@@ -51,13 +51,12 @@ export function readControl(type: unknown, message: Message, receiver: ClientCon
 function readWelcome(value: unknown): Welcome {
   const fields = readRecord(WELCOME, value)
   const { connection, session, server, features, keepAlive, limits, principal, expiresInMs } = fields
-  if (session !== 'new' && session !== 'resumed') throw refuse(WELCOME, 'session is neither new nor resumed')
   return {
     connection: readString(WELCOME, connection),
-    session,
+    session: readOneOf(WELCOME, session, ['new', 'resumed']),
     ...readNumbers(WELCOME, fields, { received: 0, spreadMs: 0 }),
     server: readText(WELCOME, server) ?? '',
-    features: readNames(features),
+    features: readStrings(WELCOME, features),
     keepAlive: readNumbers(WELCOME, keepAlive, { intervalMs: 25_000, timeoutMs: 10_000 }),
     limits: readNumbers(WELCOME, limits, defaultLimits),
     principal: readText(WELCOME, principal),
@@ -67,8 +66,3 @@ function readWelcome(value: unknown): Welcome {
 
 const readLife = (type: number, value: unknown): number | undefined =>
   value === undefined ? undefined : readCount(type, value)
-
-function readNames(value: unknown = []): readonly string[] {
-  if (Array.isArray(value) && value.every((name) => typeof name === 'string')) return value
-  throw refuse(WELCOME, 'features is not an array of strings')
-}

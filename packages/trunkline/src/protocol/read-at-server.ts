@@ -1,7 +1,7 @@
 // Reads what a client may send: shapes are checked here, once. Does not know what the server does about a message.
 
 import { isCount, isRecord, type Message, readCount, readCounts, refuse, refuseType } from './decode.ts'
-import { readNumbers, readPair, readTimeout } from './fields.ts'
+import { readNumbers, readPair, readStrings, readTimeout } from './fields.ts'
 import {
   type AdvertisedLimits,
   AUTHENTICATE,
@@ -26,7 +26,7 @@ export type ReadHello = Required<Omit<Hello, 'limits'>> & { limits: AdvertisedLi
 
 const sessionForm = /^[\w-]{1,64}$/
 
-export function readControl(type: unknown, message: Message, receiver: ServerControl): void {
+export function readControl(type: number, message: Message, receiver: ServerControl): void {
   switch (type) {
     case PING:
       return receiver.ping(...readCounts(PING, message))
@@ -71,7 +71,7 @@ function readHello(value: unknown): ReadHello {
     params: readParams(HELLO, params),
     timeoutMs: timeoutMs === undefined ? 30_000 : readTimeout(HELLO, timeoutMs),
     credit: credit === undefined ? initialCredit : readPair(HELLO, credit),
-    features: features === undefined ? [] : readNames(features),
+    features: readStrings(HELLO, features),
     limits: readNumbers(HELLO, limits, defaultLimits),
     settled: settled === undefined ? [] : readIds(settled),
   }
@@ -80,11 +80,6 @@ function readHello(value: unknown): ReadHello {
 function readParams(type: number, params: unknown = {}): Readonly<Record<string, unknown>> {
   if (isRecord(params)) return params
   throw refuse(type, 'params is not an object')
-}
-
-function readNames(value: unknown): string[] {
-  if (Array.isArray(value) && value.every((name) => typeof name === 'string')) return value
-  throw refuse(HELLO, 'features is not an array of strings')
 }
 
 function readIds(value: unknown): number[] {

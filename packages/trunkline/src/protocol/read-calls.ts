@@ -17,7 +17,7 @@ const noOptions: OpenOptions = Object.freeze({})
 const maxKeyLength = 128
 const maxEventIdLength = 512
 
-export function readCall(type: unknown, message: Message, receiver: Calls): void {
+export function readCall(type: number, message: Message, receiver: Calls): void {
   switch (type) {
     case OPEN:
       return readOpen(message, receiver)

@@ -1,7 +1,6 @@
 // Reads what is said to whoever makes calls: shapes are checked here, once. Does not know what is done about a message.
-import { type Message, readCount, refuse, refuseType } from './decode.ts'
-import type { Delivery } from './error.ts'
-import { readId, readRecord, readString, readText } from './fields.ts'
+import { type Message, readCount, refuseType } from './decode.ts'
+import { readId, readOneOf, readRecord, readString, readText } from './fields.ts'
 import { ACCEPT, ACK, CREDIT, END, ERROR, type ErrorDetails, GAP, ITEM, RESULT } from './messages.ts'
 
 /** What is said to whoever makes calls: one method a message. */
@@ -16,7 +15,7 @@ export interface Replies {
   end(id: number): void
 }
 
-export function readReply(type: unknown, message: Message, receiver: Replies): void {
+export function readReply(type: number, message: Message, receiver: Replies): void {
   switch (type) {
     case RESULT:
       return receiver.result(readId(RESULT, message[1]), message[2], message[3])
@@ -50,8 +49,9 @@ function readItem(message: Message, receiver: Replies): void {
 function readError(message: Message, receiver: Replies): void {
   const [, id, code, text, details, rich] = message
   const { delivery = 'ran', stream = false, data } = readRecord(ERROR, details)
-  if (!isDelivery(delivery) || typeof stream !== 'boolean') throw refuse(ERROR, 'delivery or stream is none')
-  receiver.error(readId(ERROR, id), readString(ERROR, code), readString(ERROR, text), { delivery, stream }, data, rich)
+  const read: ErrorDetails = {
+    delivery: readOneOf(ERROR, delivery, ['ran', 'not-run', 'unknown']),
+    stream: readOneOf(ERROR, stream, [true, false]),
+  }
+  receiver.error(readId(ERROR, id), readString(ERROR, code), readString(ERROR, text), read, data, rich)
 }
-
-const isDelivery = (value: unknown): value is Delivery => value === 'ran' || value === 'not-run' || value === 'unknown'

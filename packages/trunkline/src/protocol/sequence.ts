@@ -83,23 +83,19 @@ export class Sequence {
 
   /** The other end has so many: their copies are dropped. */
   acknowledge(received: number): void {
-    if (received <= this.#acknowledged) return
-    if (this.keeps) {
-      for (let count = received - this.#acknowledged; count > 0; count--) {
-        this.length -= this.#copies[this.#head]?.length ?? 0
-        this.#copies[this.#head++] = ''
-      }
-      // Moved together when half of it is empty: each copy is moved once on average.
-      if (this.#head * 2 >= this.#copies.length) {
-        this.#copies = this.#copies.slice(this.#head)
-        this.#head = 0
-      }
+    for (; this.#acknowledged < received; this.#acknowledged++) {
+      // Where none are kept, none are here.
+      this.length -= this.#copies[this.#head]?.length ?? 0
+      this.#copies[this.#head++] = ''
     }
-    this.#acknowledged = received
+    // Moved together when half of it is empty: each copy is moved once on average.
+    if (this.#head * 2 < this.#copies.length) return
+    this.#copies = this.copies
+    this.#head = 0
   }
 
   /** The frames the other end may lack, oldest first. */
-  get copies(): readonly FrameData[] {
+  get copies(): FrameData[] {
     return this.#copies.slice(this.#head)
   }
 

@@ -28,7 +28,7 @@ export interface Served {
   /** Calls and streams that are open. */
   readonly size: number
   /** Reads a message about a call of the server's; false when it is about another. @throws FrameRefusal when it breaks the protocol */
-  read(type: unknown, message: Message): boolean
+  read(type: number, message: Message): boolean
   /** Another socket has taken over: what was said of credit may be lost. */
   resumed(): void
   /** The socket has caught up. */

@@ -7,15 +7,14 @@ const scratch = new Uint8Array(16 * 1024)
 /** True when a message is longer than `most` bytes in UTF-8: only one that is near the limit has to be encoded to know. */
 export function exceedsBytes(message: Encoded, most: number): boolean {
   const text = textOf(message)
-  const limit = typeof message === 'string' ? most : most - message.bytes.length
-  // A UTF-16 unit takes one byte to three.
-  if (text.length > limit || text.length * 3 <= limit) return text.length > limit
-  let bytes = 0
+  let left = most - (message.length - text.length)
+  // A UTF-16 unit takes three bytes at most.
+  if (text.length * 3 <= left) return false
   // Piece by piece into the same memory: a copy of the whole costs ten times as much.
-  for (let at = 0; at < text.length && bytes <= limit; ) {
+  for (let at = 0; at < text.length && left >= 0; ) {
     const { read, written } = encoder.encodeInto(text.slice(at), scratch)
     at += read
-    bytes += written
+    left -= written
   }
-  return bytes > limit
+  return left < 0
 }

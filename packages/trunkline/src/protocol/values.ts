@@ -1,5 +1,14 @@
 // Payloads: a value's JSON, and beside it what JSON can't hold (PROTOCOL.md section 8). What both directions share.
 
+/** Deeper than any sensible payload; a cycle gets here too, before the stack ends. */
+export const maxDepth = 512
+
+/** PROTOCOL.md section 8. */
+export const maxBigintDigits = 4096
+
+/** Parts begin at multiples of it, so that a Float64Array can be a view. */
+export const alignment = 8
+
 /** A payload ready to travel: its JSON, the JSON of its `rich` list when it has one, and its parts. */
 export interface Payload {
   readonly json: string
@@ -30,39 +39,26 @@ export interface ValueType<Value = unknown, Plain = unknown> {
 /** The types of one's own, by the tag they have on the wire. */
 export type ValueTypes = ReadonlyMap<string, ValueType>
 
-/** Deeper than any sensible payload; a cycle gets here too, before the stack ends. */
-export const maxDepth = 512
-
-/** PROTOCOL.md section 8: parsing a decimal takes quadratic time. */
-export const maxBigintDigits = 4096
-export const bigintForm = new RegExp(`^-?\\d{1,${maxBigintDigits}}$`)
+/** No longer than that: parsing a decimal takes quadratic time. */
+export const bigintForm = /^-?\d{1,4096}$/
 
 export const refusedKeys: ReadonlySet<Key> = new Set<Key>(['__proto__', 'constructor', 'prototype'])
-
-/** Parts begin at multiples of it, so that a Float64Array can be a view. */
-export const alignment = 8
 
 export const noBytes = new Uint8Array(0)
 
 export const align = (length: number): number => Math.ceil(length / alignment) * alignment
-
-/** Arrays of numbers, by tag. */
-export const arrayTypes: ReadonlyMap<string, TypedArrayConstructor> = new Map<string, TypedArrayConstructor>([
-  ['bytes', Uint8Array],
-  ['int8', Int8Array],
-  ['uint8clamped', Uint8ClampedArray],
-  ['int16', Int16Array],
-  ['uint16', Uint16Array],
-  ['int32', Int32Array],
-  ['uint32', Uint32Array],
-  ['float32', Float32Array],
-  ['float64', Float64Array],
-  ['bigint64', BigInt64Array],
-  ['biguint64', BigUint64Array],
-])
 
 export interface TypedArrayConstructor {
   readonly name: string
   readonly BYTES_PER_ELEMENT: number
   new (buffer: ArrayBufferLike, offset?: number, length?: number): ArrayBufferView
 }
+
+const tagged = (type: TypedArrayConstructor) => [type.name.slice(0, -5).toLowerCase(), type] as const
+
+/** Arrays of numbers, by tag: the name without its "Array", but for bytes. */
+export const arrayTypes: ReadonlyMap<string, TypedArrayConstructor> = new Map<string, TypedArrayConstructor>([
+  ['bytes', Uint8Array],
+  ...[Int8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array].map(tagged),
+  ...[Float32Array, Float64Array, BigInt64Array, BigUint64Array].map(tagged),
+])

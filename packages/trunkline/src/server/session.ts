@@ -5,9 +5,9 @@
 //      └── done, refused, revoked ──┴── keepMs or bufferBytes passed ──▶ over
 import type { RouterClient } from '../contract/client-types.ts'
 import type { RouterRecord } from '../contract/router.ts'
-import { Collected } from '../protocol/bulk.ts'
 import { closeCode } from '../protocol/close.ts'
-import { type Frame, FrameRefusal, type Message, readCounts, readMessage } from '../protocol/decode.ts'
+import { Collected } from '../protocol/collected.ts'
+import { type Frame, FrameRefusal, type Message, readCounts, readFrame } from '../protocol/decode.ts'
 import type { Encoded, FrameData } from '../protocol/encoded.ts'
 import { ACK, type AdvertisedLimits, encodeWelcome, PART, type Welcome } from '../protocol/messages.ts'
 import { Outbox, type OutboxHost } from '../protocol/outbox.ts'
@@ -119,12 +119,12 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Cl
 
   /** What is held for a client that may come back: copies, what is large and waits, and what came of a large message. */
   get keptLength(): number {
-    return this.sequence.length + this.#outbox.bulk.length + this.#collected.length
+    return this.sequence.length + this.#outbox.waitingLength + this.#collected.length
   }
 
   /** The socket is behind, or large messages wait for their turn: more would only wait with them. */
   get isResting(): boolean {
-    return (this.#line?.isResting ?? true) || this.#outbox.bulk.lengthBehind >= restAtLength
+    return (this.#line?.isResting ?? true) || this.#outbox.lengthBehind >= restAtLength
   }
 
   // ── Sockets ────────────────────────────────────────────────────────────────
@@ -173,7 +173,7 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Cl
     // What was said before and is not encoded yet belongs to the copies.
     this.#outbox.flush()
     this.#line = undefined
-    if (this.sequence.length + this.#outbox.bulk.lengthBehind > this.#maxLength) return this.end()
+    if (this.sequence.length + this.#outbox.lengthBehind > this.#maxLength) return this.end()
     this.detachedAt = performance.now()
     this.#core.detached(this)
   }
@@ -218,7 +218,7 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Cl
     this.calls.at(now, share)
     if (this.#asked) this.#asked.share = share
     try {
-      readMessage(frame, index, this.#read, this)
+      readFrame(frame, this.#read, this, index, index + 1)
     } catch (error) {
       if (this.#line) this.#line.refuse(error)
       else {
@@ -235,7 +235,7 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Cl
     this.#wakeSources()
   }
 
-  readonly #read = (type: unknown, message: Message): void => {
+  readonly #read = (type: number, message: Message): void => {
     if (type === PART) return this.#collected.add(message, this.#core.messageBytes)
     this.#collected.give(message)
     if (isOfServer(message[1]) && type !== ACK) readReply(type, message, this.#asks.replies)
@@ -254,14 +254,14 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Cl
 
   /** Large answers wait here and not in the socket: for who reads slowly it is the same. The one on its way holds up nobody. */
   #watchWaiting(): void {
-    const waitingBehind = this.#outbox.bulk.lengthBehind
+    const waitingBehind = this.#outbox.lengthBehind
     if (waitingBehind > this.#maxLength) return this.#tooMuchWaits()
     this.#backlog.block(waitingBehind >= this.#core.settings.limits.bufferedBytes / 2)
     if (!this.#backlog.isStopped) return
     // Held first and blocked now: nothing else would have it go on.
     const wasResting = this.isResting
-    this.#outbox.bulk.pump()
-    this.#backlog.block(this.#outbox.bulk.lengthBehind >= this.#core.settings.limits.bufferedBytes / 2)
+    this.#outbox.pump()
+    this.#backlog.block(this.#outbox.lengthBehind >= this.#core.settings.limits.bufferedBytes / 2)
     if (wasResting && !this.isResting) this.#wakeLater()
   }
 
@@ -287,7 +287,7 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Cl
   }
 
   withdraw(message: Encoded): boolean {
-    const isTaken = this.#outbox.bulk.withdraw(message)
+    const isTaken = this.#outbox.withdraw(message)
     if (!isTaken) return false
     this.#watchWaiting()
     if (!this.isResting) this.#wakeSources()
@@ -319,9 +319,9 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Cl
   }
 
   #pump(): void {
-    if (this.#outbox.bulk.length === 0 && !this.#backlog.isBlocked) return
+    if (this.#outbox.waitingLength === 0 && !this.#backlog.isBlocked) return
     const wasResting = this.isResting
-    this.#outbox.bulk.pump()
+    this.#outbox.pump()
     this.#watchWaiting()
     if (wasResting && !this.isResting) this.#wakeSources()
   }
