@@ -39,12 +39,13 @@ export interface OutboxHost {
 }
 
 export class Outbox {
+  /** Of what waits to be flushed. */
+  size = 0
   /** Of what is large and waits for room, and of what waits for it, in UTF-16 units and bytes. */
   waitingLength = 0
   readonly #host: OutboxHost
   #calls: Encoded[] = []
   #streams: Encoded[] = []
-  #size = 0
   #counted = false
   #scheduled = false
   /** What is large, one at a time, and what may not overtake it: in the order of streams. */
@@ -56,11 +57,6 @@ export class Outbox {
 
   constructor(host: OutboxHost) {
     this.#host = host
-  }
-
-  /** Of what waits to be flushed. */
-  get size(): number {
-    return this.#size
   }
 
   /** Of what waits behind the first, whose turn it is. */
@@ -122,7 +118,7 @@ export class Outbox {
   #write(): void {
     const calls = this.#calls
     const streams = this.#streams
-    if (this.#size === 0) return
+    if (this.size === 0) return
     const counted = this.#counted
     this.#empty()
     // Alone, streams' messages are the same for many connections: nothing of one's own is put among them.
@@ -142,13 +138,13 @@ export class Outbox {
   #empty(): void {
     this.#calls = []
     this.#streams = []
-    this.#size = 0
+    this.size = 0
     this.#counted = this.#hasWaited = false
   }
 
   #add(message: Encoded, isStream: boolean, isCounted = true): void {
-    if (this.#size > 0 && this.#size + message.length > cutAt) this.#write()
-    this.#size += message.length
+    if (this.size > 0 && this.size + message.length > cutAt) this.#write()
+    this.size += message.length
     if (isCounted) this.#counted = true
     if (!this.#scheduled) {
       this.#scheduled = true
