@@ -4,7 +4,7 @@ import type { Gap, SendOptions, SubscribeOptions } from '../contract/client-type
 import type { Expiring } from '../protocol/deadlines.ts'
 import { decodeValue } from '../protocol/decode-value.ts'
 import type { Encoded } from '../protocol/encoded.ts'
-import { type Delivery, RpcError } from '../protocol/error.ts'
+import { RpcError } from '../protocol/error.ts'
 import { type ErrorDetails, encodeOpen, type OpenOptions } from '../protocol/messages.ts'
 import { lengthOf, type Payload, type ValueTypes } from '../protocol/values.ts'
 import { creditFor } from '../protocol/window.ts'
@@ -178,8 +178,7 @@ export class ClientCall implements Expiring, SubscriptionHost, SenderHost {
 
   /** An RpcError of this call that this end has found. */
   failure(code: string, message: string): RpcError {
-    const delivery: Delivery = this.wasSent ? 'unknown' : 'not-run'
-    return new RpcError(code, { message, delivery })
+    return new RpcError(code, { message, delivery: this.wasSent ? 'unknown' : 'not-run' })
   }
 
   /** Ends it with what this end has found. */

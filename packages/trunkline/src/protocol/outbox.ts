@@ -39,15 +39,17 @@ export interface OutboxHost {
 }
 
 export class Outbox {
+  /** Of what waits to be flushed. */
+  size = 0
+  /** It holds more than items of streams, which may wait for others. */
+  isUrgent = false
   /** Of what is large and waits for room, and of what waits for it, in UTF-16 units and bytes. */
   waitingLength = 0
   readonly #host: OutboxHost
   #calls: Encoded[] = []
   #streams: Encoded[] = []
-  #size = 0
   #counted = false
   #scheduled = false
-  #isUrgent = false
   /** What is large, one at a time, and what may not overtake it: in the order of streams. */
   #waiting: Encoded[] = []
   /** Bytes of the first that are sent. */
@@ -57,16 +59,6 @@ export class Outbox {
 
   constructor(host: OutboxHost) {
     this.#host = host
-  }
-
-  /** Of what waits to be flushed. */
-  get size(): number {
-    return this.#size
-  }
-
-  /** It holds more than items of streams, which may wait for others. */
-  get isUrgent(): boolean {
-    return this.#isUrgent
   }
 
   /** Of what waits behind the first, whose turn it is. */
@@ -121,14 +113,14 @@ export class Outbox {
   }
 
   flush(): void {
-    this.#scheduled = this.#isUrgent = false
+    this.#scheduled = this.isUrgent = false
     this.#write()
   }
 
   #write(): void {
     const calls = this.#calls
     const streams = this.#streams
-    if (this.#size === 0) return
+    if (this.size === 0) return
     const counted = this.#counted
     this.#empty()
     // Alone, streams' messages are the same for many connections: nothing of one's own is put among them.
@@ -148,17 +140,17 @@ export class Outbox {
   #empty(): void {
     if (this.#calls.length > 0) this.#calls = []
     if (this.#streams.length > 0) this.#streams = []
-    this.#size = 0
+    this.size = 0
     this.#counted = this.#hasWaited = false
   }
 
   #add(message: Encoded, isStream: boolean, isCounted = true): void {
-    if (this.#size > 0 && this.#size + message.length > cutAt) this.#write()
-    this.#size += message.length
+    if (this.size > 0 && this.size + message.length > cutAt) this.#write()
+    this.size += message.length
     if (isCounted) this.#counted = true
-    if (!this.#scheduled || !(isStream || this.#isUrgent)) {
+    if (!this.#scheduled || !(isStream || this.isUrgent)) {
       this.#scheduled = true
-      this.#isUrgent = !isStream
+      this.isUrgent = !isStream
       this.#host.schedule(this)
     }
     if (isStream) this.#streams.push(message)
