@@ -37,7 +37,8 @@ export class Collected {
     if (this.length === 0) return
     const place = richPlaces.get(message[0])
     if (place === undefined || message[place + 2] !== 1) return
-    const bytes = this.#bytes.slice(0, this.length)
+    // A copy of megabytes is felt, and what is left behind of them more.
+    const bytes = this.length === this.#bytes.length ? this.#bytes : this.#bytes.slice(0, this.length)
     this.clear()
     const rich = message[place]
     const entries = rich instanceof RichParts ? rich.entries : rich

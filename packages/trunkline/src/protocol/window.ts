@@ -35,7 +35,7 @@ export class SendWindow {
 export const creditFor = (items: number): CreditPair => [items, items * nominalItemBytes]
 
 /** A line is asked for what it carries in this, in ms, or in a few round trips: more in flight only makes others wait. */
-const leastMs = 1.5
+const leastMs = 1
 const roundTrips = 2
 
 /** How long the speed is measured, in ms, and a round trip: what comes at once is no speed. */
