@@ -2,21 +2,32 @@ import { beforeEach, expect, test, vi } from 'vitest'
 import { Gathering } from '../../packages/trunkline/src/adapters/gathering.ts'
 
 /** A loop whose turns are taken by hand, and what was written in each. */
-function makeLoop() {
+function makeLoop(writingMs = 0) {
   const ended: (() => void)[] = []
   let next: (() => void)[] = []
   const said = { size: 0 }
   const written: number[] = []
+  let isFailing = false
   const gathering = new Gathering(
     (task) => ended.push(task),
     (task) => next.push(task),
   )
   const flush = () => {
-    written.push(said.size)
+    vi.advanceTimersByTime(writingMs)
+    const { size } = said
     said.size = 0
+    if (isFailing) {
+      isFailing = false
+      throw new Error('no writing')
+    }
+    written.push(size)
   }
   return {
     written,
+    /** The next writing throws. */
+    fail() {
+      isFailing = true
+    },
     get isAsleep() {
       return next.length === 0
     },
@@ -83,6 +94,31 @@ test('where turns are long nothing waits for another turn', () => {
     loop.turn()
   }
   expect(loop.written).toEqual([1, 1, 1, 1])
+})
+
+test('where writing takes long, as long turns are waited for', () => {
+  const loop = makeLoop(20)
+  for (let turn = 0; turn < 10; turn++) {
+    loop.say()
+    vi.advanceTimersByTime(2)
+    loop.turn()
+  }
+  // The second was written before it was known how long that takes.
+  expect(loop.written).toEqual([1, 1, 3, 3])
+})
+
+test('what fails in writing does not keep back what is said later', () => {
+  const loop = makeLoop()
+  loop.say()
+  loop.turn()
+  loop.fail()
+  loop.say()
+  expect(() => {
+    for (let turn = 0; turn < 4; turn++) loop.turn()
+  }).toThrow('no writing')
+  loop.say()
+  for (let turn = 0; turn < 4; turn++) loop.turn()
+  expect(loop.written).toEqual([1, 1])
 })
 
 test('with nothing more to say the loop may sleep', () => {

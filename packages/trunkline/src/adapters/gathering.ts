@@ -6,7 +6,7 @@ import { setImmediate } from 'node:timers'
 /** Turns that items wait for more, at most: what is saved by a fourth is little. */
 const maxTurns = 3
 
-/** And so long, in ms: turns may be long. */
+/** And so long, in ms, or as long as the last writing took: turns may be long. */
 const maxWaitMs = 1
 
 /** One may end before what comes in it is said. */
@@ -30,6 +30,8 @@ export class Gathering {
   #size = 0
   #turns = 0
   #since = 0
+  /** How long the last writing took. */
+  #tookMs = 0
 
   constructor(afterThis: Run = nextTick, nextTurn: Run = setImmediate) {
     this.#afterThis = afterThis
@@ -51,15 +53,25 @@ export class Gathering {
 
   readonly #turn = (): void => {
     const flush = this.#flush
+    if (!flush && --this.#warmTurns === 0) return
+    // Before anything else: what is thrown in writing must not stop the turns.
+    this.#nextTurn(this.#turn)
+    if (flush && !this.#mayWait()) this.#write(flush)
+  }
+
+  /** There is more than in the last turn, and not for too long. */
+  #mayWait(): boolean {
     const { size } = this.#said
-    if (!flush) this.#warmTurns--
-    else if (size > this.#size && ++this.#turns < maxTurns && performance.now() - this.#since < maxWaitMs) {
-      this.#size = size
-    } else {
-      this.#flush = undefined
-      this.#warmTurns = warmTurns
-      flush()
-    }
-    if (this.#warmTurns > 0) this.#nextTurn(this.#turn)
+    const hasGrown = size > this.#size
+    this.#size = size
+    return hasGrown && ++this.#turns < maxTurns && performance.now() - this.#since < Math.max(maxWaitMs, this.#tookMs)
+  }
+
+  #write(flush: () => void): void {
+    this.#flush = undefined
+    this.#warmTurns = warmTurns
+    const before = performance.now()
+    flush()
+    this.#tookMs = performance.now() - before
   }
 }
