@@ -209,15 +209,12 @@ describe('credit', () => {
     expect(pulled).toBe(384)
   })
 
-  it('grows to 4096 items while the consumer keeps up with a fast line', async () => {
+  it('grows to 4096 items while the consumer keeps up', async () => {
     const iterator = (await api.count(1_000_000))[Symbol.asyncIterator]()
     let ahead = 0
-    for (let at = 1; at <= 100_000; at++) {
-      await iterator.next()
-      if (at % 100 === 0) vi.advanceTimersByTime(0.04)
-    }
+    for (let at = 1; at <= 40_000; at++) await iterator.next()
     await settle()
-    ahead = pulled - 100_000
+    ahead = pulled - 40_000
     expect(ahead).toBeGreaterThan(2_000)
     expect(ahead).toBeLessThanOrEqual(4_096)
   })

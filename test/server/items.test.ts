@@ -55,7 +55,7 @@ describe('items', () => {
       push(count)
       await next
     }
-    expect(credits).toEqual([[384, 384 * 1024]])
+    expect(credits).toEqual([[640, 640 * 1024]])
   })
 
   it('raise no credit once the caller has ended', async () => {

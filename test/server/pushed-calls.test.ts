@@ -262,7 +262,7 @@ describe('credit', () => {
     const line = await open([2, 1, 'log'], ...numbers(127).map((number) => [6, 1, number]))
     expect(said(line)).toEqual([[5, 1, 0]])
     await say(line, [6, 1, 127])
-    expect(said(line).at(-1)).toEqual([9, 1, 384, 384 * 1024])
+    expect(said(line).at(-1)).toEqual([9, 1, 640, 640 * 1024])
   })
 
   it('is said once more to a client that comes back', async () => {
@@ -271,7 +271,7 @@ describe('credit', () => {
     const again = line.connect()
     again.say(hello({}, { attempt: 2, since: 1, received: 1, features: ['resume'] }))
     await settle()
-    expect(said(again).filter((message) => (message as unknown[])[0] === 9)).toEqual([[9, 1, 384, 384 * 1024]])
+    expect(said(again).filter((message) => (message as unknown[])[0] === 9)).toEqual([[9, 1, 640, 640 * 1024]])
     await say(again, [6, 1, 1_000], [8, 1])
     expect(said(again).at(-1)).toEqual([3, 1, 8_128 + 1_000])
   })

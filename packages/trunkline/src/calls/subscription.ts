@@ -133,7 +133,7 @@ export class ClientSubscription implements Subscription<unknown>, AsyncIterator<
 
   /** States its credit once more: what was said before may be lost with its connection. */
   renew(): void {
-    this.#host.credit(...this.#window.restate())
+    this.#host.credit(...this.#window.limits)
   }
 
   /** First credit of the stream when it is opened again: counts begin anew, and what still waits here is charged to it. */

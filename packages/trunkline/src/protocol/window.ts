@@ -34,14 +34,7 @@ export class SendWindow {
 /** First credit of a consumer that has room for so many items. */
 export const creditFor = (items: number): CreditPair => [items, items * nominalItemBytes]
 
-/** A line is asked for what it carries in this, in ms, or in a few round trips: more in flight only makes others wait. */
-const leastMs = 1
-const roundTrips = 2
-
-/** How long the speed is measured, in ms, and a round trip: what comes at once is no speed. */
-const measureMs = 5
-
-/** The consumer's side: as much as it will hold, which doubles while it keeps up and the line carries more, unless it was told a number. */
+/** The consumer's side: as much as it will hold, which doubles while it keeps up unless it was told a number. */
 export class ReceiveWindow {
   #window: number
   readonly #maxWindow: number
@@ -51,13 +44,6 @@ export class ReceiveWindow {
   #bytes = 0
   #consumedItems = 0
   #consumedBytes = 0
-  /** The first item beyond so many bytes answers the limits told at `#toldAt`; Infinity when none is looked for. */
-  #answerAt = Infinity
-  #toldAt = 0
-  /** The shortest time such an answer took. */
-  #roundTripMs = Infinity
-  #measuredAt = 0
-  #measuredBytes = 0
 
   /** `items`: a window that stays as it is. */
   constructor(items?: number) {
@@ -66,26 +52,14 @@ export class ReceiveWindow {
     ;[this.#itemLimit, this.#byteLimit] = creditFor(this.#window)
   }
 
-  /** What it will hold, in items and KiB. */
-  get size(): number {
-    return this.#window
-  }
-
   /** What the sender was told last. */
   get limits(): CreditPair {
     return [this.#itemLimit, this.#byteLimit]
   }
 
-  /** The same, for another line, whose round trip is not known. */
-  restate(): CreditPair {
-    this.#roundTripMs = this.#answerAt = Infinity
-    return this.limits
-  }
-
   /** Counts an item that came; false when it is beyond the credit, which no honest sender does. */
   receive(bytes: number): boolean {
     if (this.#items >= this.#itemLimit || this.#bytes >= this.#byteLimit) return false
-    if (this.#bytes >= this.#answerAt) this.#answered()
     this.#items++
     this.#bytes += bytes
     return true
@@ -99,12 +73,7 @@ export class ReceiveWindow {
       this.#itemLimit - this.#consumedItems <= this.#window / 2 ||
       this.#byteLimit - this.#consumedBytes <= (this.#window / 2) * nominalItemBytes
     if (!isLow) return undefined
-    const now = performance.now()
-    if (isEmpty && this.#carriesMore(now)) this.#window = Math.min(this.#window * 2, this.#maxWindow)
-    if (this.#answerAt === Infinity) {
-      this.#answerAt = this.#byteLimit
-      this.#toldAt = now
-    }
+    if (isEmpty) this.#window = Math.min(this.#window * 2, this.#maxWindow)
     return this.#raise()
   }
 
@@ -112,24 +81,8 @@ export class ReceiveWindow {
   restart(waitingItems: number, waitingBytes: number): CreditPair {
     this.#items = this.#bytes = 0
     this.#consumedItems = -waitingItems
-    this.#measuredBytes = this.#consumedBytes = -waitingBytes
-    this.#raise()
-    return this.restate()
-  }
-
-  #answered(): void {
-    this.#roundTripMs = Math.min(this.#roundTripMs, performance.now() - this.#toldAt)
-    this.#answerAt = Infinity
-  }
-
-  /** At the speed since it was measured last, the window is less than should be in flight. */
-  #carriesMore(now: number): boolean {
-    const elapsedMs = now - this.#measuredAt
-    if (elapsedMs < measureMs + this.#roundTripMs) return false
-    const perMs = (this.#consumedBytes - this.#measuredBytes) / elapsedMs
-    this.#measuredAt = now
-    this.#measuredBytes = this.#consumedBytes
-    return perMs * Math.max(leastMs, roundTrips * this.#roundTripMs) > this.#window * nominalItemBytes
+    this.#consumedBytes = -waitingBytes
+    return this.#raise()
   }
 
   #raise(): CreditPair {

@@ -72,7 +72,7 @@ export class Items implements AsyncIterableIterator<unknown, void, undefined> {
 
   /** Limits once more: what was told before may be lost with its connection. */
   renew(): void {
-    if (!this.#isOver) this.#host.credit(...this.#window.restate())
+    if (!this.#isOver) this.#host.credit(...this.#window.limits)
   }
 
   // ── For the handler ────────────────────────────────────────────────────────
