@@ -33,9 +33,14 @@ async function open(name: string, options: BrowserContextOptions & { through?: F
 const tickOf = (page: Page): Promise<number> => page.evaluate(() => game.tick)
 const shipOf = (page: Page): Promise<number> => page.evaluate(() => game.ship)
 
-/** Where this page draws that ship. */
-const place = (page: Page, ship: number) =>
-  page.evaluate((ship) => game.scene(performance.now()).ships.find(({ id }) => id === ship), ship)
+/** Where this page draws that ship, once it does: others, and one that is new, are drawn a moment late. */
+async function place(page: Page, ship: number): Promise<{ x: number; y: number }> {
+  const drawn = await page.waitForFunction(
+    (ship) => game.scene(performance.now()).ships.find(({ id }) => id === ship),
+    ship,
+  )
+  return (await drawn.jsonValue()) as { x: number; y: number }
+}
 
 /** Waits until this page has seen the ship somewhere else. */
 async function seesMoving(page: Page, ship: number): Promise<void> {
@@ -43,7 +48,7 @@ async function seesMoving(page: Page, ship: number): Promise<void> {
   await page.waitForFunction(
     ({ ship, from }) => {
       const now = game.scene(performance.now()).ships.find(({ id }) => id === ship)
-      return now && from && Math.hypot(now.x - from.x, now.y - from.y) > 40
+      return now && Math.hypot(now.x - from.x, now.y - from.y) > 40
     },
     { ship, from },
   )
