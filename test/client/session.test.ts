@@ -366,12 +366,23 @@ describe('an acknowledgement', () => {
     expect(socket.texts.filter((text) => text.includes('[11,'))).toEqual(['[[2,33,"echo","next"],[11,16,17]]'])
   })
 
-  it('goes alone behind 256 frames or 256 KiB', async () => {
+  it('goes alone behind 256 frames or 8 KiB, when the turn has nothing else to say', async () => {
     const { socket } = await connected()
     for (let at = 0; at < 256; at++) socket.say([8, at + 1])
+    await settle()
     expect(socket.texts.slice(1)).toEqual(['[11,256,0]'])
-    socket.say([6, 9, 'x'.repeat(256 * 1024)])
-    expect(socket.texts.slice(2)).toEqual(['[11,257,0]'])
+    socket.say([6, 9, 'x'.repeat(8 * 1024)])
+    socket.say([6, 9, 'x'])
+    await settle()
+    expect(socket.texts.slice(2)).toEqual(['[11,258,0]'])
+  })
+
+  it('rides behind 8 KiB on what the same turn says', async () => {
+    const { api, socket } = await connected()
+    socket.say([6, 9, 'x'.repeat(8 * 1024)])
+    void catching(api.echo('next'))
+    await settle()
+    expect(socket.texts.slice(1)).toEqual(['[[2,1,"echo","next"],[11,1,1]]'])
   })
 
   it('of the server drops the copies it covers', async () => {

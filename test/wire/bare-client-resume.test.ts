@@ -104,6 +104,16 @@ describe('a session', () => {
     expect(world.server.stats().replayBytes).toBe(0)
   })
 
+  it('is asked what it has, where it acknowledges nothing by itself: a long stream comes whole', async () => {
+    const world = await startAndAttach()
+    const to = 20_000
+    const stream = world.client.subscribe('numbers', { to }, { credit: [to, 100_000_000] })
+    const items = await stream.items(to)
+    expect(items.at(-1)).toBe(to)
+    // A quarter of a million characters, of which 32 768 may be on their way.
+    expect(world.client.frames.flat().filter(([type]) => type === 12).length).toBeGreaterThanOrEqual(1)
+  })
+
   it('survives a break at every frame of a dialogue', async () => {
     const world = await startAndAttach()
     let { client } = world

@@ -68,7 +68,7 @@ const maxStrikes = 2
 const maxReceived = 64 * 1024 * 1024
 
 export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHost {
-  readonly sequence = new Sequence()
+  readonly sequence = new Sequence(8 * 1024)
   /** Written and not settled, by id. */
   written = new IdMap<ClientCall>()
   /** Accepted, by stream number. */
@@ -261,7 +261,7 @@ export class ClientSession implements CallPlace, OutboxHost, Replies, ServingHos
     if (frame.isCounted) sequence.take(length)
     if (frame.ack) this.acknowledged(...readCounts(ACK, frame.ack))
     readFrame(frame, this.#read, this as Replies)
-    if (sequence.keeps && sequence.owesAckAlone) this.line?.write(sequence.ack(false))
+    if (sequence.keeps && sequence.owesAckAlone) this.#outbox.remind()
     // What the server says is no timer: it comes in a hidden page too.
     if (this.#wantsRoom && this.maySend) this.wake()
   }

@@ -112,6 +112,11 @@ export class Outbox {
     this.#add(message, false, false)
   }
 
+  /** What may ride is due, and goes even if nothing else does. */
+  remind(): void {
+    this.#schedule(true)
+  }
+
   flush(): void {
     this.#scheduled = this.isUrgent = false
     this.#write()
@@ -120,14 +125,13 @@ export class Outbox {
   #write(): void {
     const calls = this.#calls
     const streams = this.#streams
-    if (this.size === 0) return
     const counted = this.#counted
-    this.#empty()
-    // Alone, streams' messages are the same for many connections: nothing of one's own is put among them.
-    if (calls.length === 0) return this.#host.write(this.#host.joinStreams(streams), counted)
     const rider = this.#host.rider(counted)
     if (rider !== undefined) calls.push(rider)
-    this.#host.write(joinBatch(streams.length ? calls.concat(streams) : calls), counted)
+    this.#empty()
+    // Alone, streams' messages are the same for many connections.
+    if (calls.length > 0) this.#host.write(joinBatch(streams.length ? calls.concat(streams) : calls), counted)
+    else if (streams.length > 0) this.#host.write(this.#host.joinStreams(streams), counted)
   }
 
   /** Forgets what was not written. */
@@ -148,13 +152,16 @@ export class Outbox {
     if (this.size > 0 && this.size + message.length > cutAt) this.#write()
     this.size += message.length
     if (isCounted) this.#counted = true
-    if (!this.#scheduled || !(isStream || this.isUrgent)) {
-      this.#scheduled = true
-      this.isUrgent = !isStream
-      this.#host.schedule(this)
-    }
+    this.#schedule(isStream)
     if (isStream) this.#streams.push(message)
     else if (this.#calls.push(message) >= cutAtCalls) this.#write()
+  }
+
+  #schedule(isPatient: boolean): void {
+    if (this.#scheduled && (isPatient || this.isUrgent)) return
+    this.#scheduled = true
+    this.isUrgent = !isPatient
+    this.#host.schedule(this)
   }
 
   #addWaiting(message: Encoded): void {

@@ -6,9 +6,8 @@ import { encodeAck } from './messages.ts'
 
 /** An acknowledgement rides on a frame that goes out anyway, once this many frames are owed one. */
 const rideAt = 16
-/** It goes alone at this many frames, or this much text: what the other end keeps stays below a stream's first window. */
+/** It goes alone at this many frames, or so much text: what the other end keeps stays below a stream's first window. */
 const aloneAtFrames = 256
-const aloneAtLength = 256 * 1024
 
 export class Sequence {
   received = 0
@@ -23,6 +22,11 @@ export class Sequence {
   #acknowledged = 0
   #told = 0
   #untoldLength = 0
+  readonly #aloneAtLength: number
+
+  constructor(aloneAtLength = 256 * 1024) {
+    this.#aloneAtLength = aloneAtLength
+  }
 
   /** Frames the other end has not said to have. */
   get unacknowledged(): number {
@@ -31,12 +35,12 @@ export class Sequence {
 
   /** The other end should be told soon what came. */
   get owesAck(): boolean {
-    return this.received - this.#told >= rideAt
+    return this.received - this.#told >= rideAt || this.#untoldLength >= this.#aloneAtLength
   }
 
   /** It should be told now, even with nothing else to say. */
   get owesAckAlone(): boolean {
-    return this.received - this.#told >= aloneAtFrames || this.#untoldLength >= aloneAtLength
+    return this.received - this.#told >= aloneAtFrames || this.#untoldLength >= this.#aloneAtLength
   }
 
   /** Counts a frame that was accepted. */

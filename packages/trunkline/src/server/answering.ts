@@ -32,6 +32,8 @@ export interface OpenCallsHost {
   readonly handle: Connection
   /** The socket is behind or gone: sources rest until it has caught up. */
   readonly isResting: boolean
+  /** False: as much is on its way of what generators give as may be. */
+  hasRoom(): boolean
   /** Runs `task` after what has arrived meanwhile was read. */
   yieldTo(task: () => void): void
   send(message: Encoded): void

@@ -143,7 +143,7 @@ export class ServerConnection implements ServerControl, SocketEvents, SessionLin
   }
 
   pong(received: number, sent: number): void {
-    this.#requireSession().acknowledged(received, sent)
+    this.#requireSession().acknowledged(received, sent, true)
   }
 
   authenticate(params: Readonly<Record<string, unknown>>): void {

@@ -62,7 +62,7 @@ export class OpenCalls implements CallHost, StreamHost, Calls {
     this.#usualCredit = hello.credit
     this.context = context
     this.messageBytes = core.messageBytes
-    this.#turns = new Turns((task) => host.yieldTo(task))
+    this.#turns = new Turns(host)
     this.#pushed = new Pushed(core.settings.types, (message) => host.ride(message))
     this.deadlines = new Deadlines(() => this.#calls.values())
     const { rateLimit } = core.settings
@@ -216,6 +216,11 @@ export class OpenCalls implements CallHost, StreamHost, Calls {
   answer(call: ServerCall, message: Encoded): void {
     this.#takeOff(call)
     this.#host.send(message)
+  }
+
+  /** There may be room again for what generators give. */
+  pull(): void {
+    this.#turns.goOn()
   }
 
   mayPull(stream: ServerStream): boolean {

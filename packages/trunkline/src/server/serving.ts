@@ -70,6 +70,8 @@ function openCalls(answering: Answering, host: ServingHost, outbox: ServingOutbo
       get isResting() {
         return !host.maySend
       },
+      // A client has few that ask it.
+      hasRoom: () => true,
       yieldTo: (task: () => void) => void setTimeout(task, 0),
       send: (message: Encoded) => {
         outbox.push(message)

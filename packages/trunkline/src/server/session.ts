@@ -9,7 +9,7 @@ import { closeCode } from '../protocol/close.ts'
 import { Collected } from '../protocol/collected.ts'
 import { type Frame, FrameRefusal, type Message, readCounts, readFrame } from '../protocol/decode.ts'
 import type { Encoded, FrameData } from '../protocol/encoded.ts'
-import { ACK, type AdvertisedLimits, encodeWelcome, PART, type Welcome } from '../protocol/messages.ts'
+import { ACK, type AdvertisedLimits, encodePing, encodeWelcome, PART, type Welcome } from '../protocol/messages.ts'
 import { Outbox, type OutboxHost } from '../protocol/outbox.ts'
 import type { ReadHello } from '../protocol/read-at-server.ts'
 import { readCall } from '../protocol/read-calls.ts'
@@ -23,6 +23,7 @@ import { Backlog, type BacklogHost } from './backlog.ts'
 import { ClientCalls, type ClientCallsHost } from './client-calls.ts'
 import type { ServerCore } from './core.ts'
 import type { Connection } from './handler.ts'
+import { InFlight } from './in-flight.ts'
 import { OpenCalls } from './open-calls.ts'
 
 /** The socket, as its session sees it. */
@@ -68,6 +69,8 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Cl
   readonly #backlog: Backlog
   /** Of the parts of a large message. */
   readonly #collected = new Collected()
+  /** Made with the first stream from a generator. */
+  #inFlight: InFlight | undefined
   #line: SessionLine | undefined
   /** Frames are being read that came in one piece, and something was said to them. */
   #isReading = false
@@ -125,6 +128,11 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Cl
   /** The socket is behind, or large messages wait for their turn: more would only wait with them. */
   get isResting(): boolean {
     return (this.#line?.isResting ?? true) || this.#outbox.lengthBehind >= restAtLength
+  }
+
+  hasRoom(): boolean {
+    this.#inFlight ??= new InFlight(this.sequence, () => this.#line?.write(encodePing(...this.sequence.tell())))
+    return this.#inFlight.hasRoom(this.#outbox.size)
   }
 
   // ── Sockets ────────────────────────────────────────────────────────────────
@@ -199,9 +207,13 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Cl
   // ── Frames ─────────────────────────────────────────────────────────────────
 
   /** The client has told its counts. @throws FrameRefusal when they don't agree with this end's */
-  acknowledged(received: number, sent: number): void {
-    this.sequence.check(received, sent)
+  acknowledged(received: number, sent: number, isAsked = false): void {
+    const { sequence } = this
+    const before = sequence.length
+    sequence.check(received, sent)
+    this.#inFlight?.acknowledged(before - sequence.length, isAsked)
     this.#pump()
+    this.calls.pull()
   }
 
   /** Takes a frame of calls; it counts from now on, even if its messages have to wait for their turn. */
@@ -352,7 +364,10 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Cl
 
   write(frame: FrameData, counted: boolean): void {
     const { sequence } = this
-    if (counted) sequence.add(frame)
+    if (counted) {
+      sequence.add(frame)
+      this.#inFlight?.sent()
+    }
     this.#line?.write(frame)
     if (sequence.length > this.#maxLength) this.#overflow()
   }
