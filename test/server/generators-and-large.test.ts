@@ -34,6 +34,56 @@ it('a generator of large items rests while those wait', async () => {
   expect(pulled).toBeLessThan(20)
 })
 
+describe('a client that acknowledges nothing', () => {
+  const endless = implement(
+    router({
+      texts: subscription({ output: unchecked<string>() }),
+      bytes: subscription({ output: unchecked<Uint8Array>() }),
+    }),
+  ).handlers({
+    texts: async function* () {
+      for (;;) yield 'x'.repeat(1_000)
+    },
+    bytes: async function* () {
+      for (;;) yield new Uint8Array(1_000)
+    },
+  })
+
+  /** What a generator gave it, and what it was asked. */
+  async function pulled(path: string, features: string[]) {
+    const reader = acceptOn(endless as never).connect()
+    reader.say(hello({}, { features, credit: [400, 4 * 1024 * 1024] }), [2, 1, path])
+    await vi.advanceTimersByTimeAsync(1_000)
+    const count = (type: number) => reader.sent.filter((message) => message[0] === type).length
+    return { reader, items: () => count(6), pings: () => count(12) }
+  }
+
+  it('gets 32 KiB of text of a generator, is asked what it has, and gets more with its answer', async () => {
+    const { reader, items, pings } = await pulled('texts', ['resume'])
+    const first = items()
+    expect([first > 30, first < 36, pings()]).toEqual([true, true, 1])
+    const answer = async () => {
+      const [, , sent] = reader.sent.findLast(([type]) => type === 12) as number[]
+      reader.say([13, sent, 1])
+      await vi.advanceTimersByTimeAsync(1_000)
+    }
+    // The first question went out before what had filled the line.
+    await answer()
+    await answer()
+    expect(items()).toBeGreaterThan(first)
+  })
+
+  it('gets all bytes of a generator that it has credit for', async () => {
+    const { items, pings } = await pulled('bytes', ['resume'])
+    expect([items(), pings()]).toEqual([400, 0])
+  })
+
+  it('gets all text too where no session is kept', async () => {
+    const { items, pings } = await pulled('texts', [])
+    expect([items(), pings()]).toEqual([400, 0])
+  })
+})
+
 const size = 200_000
 const mib = 1024 * 1024
 
