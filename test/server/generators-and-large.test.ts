@@ -73,6 +73,20 @@ describe('a client that acknowledges nothing', () => {
     expect(items()).toBeGreaterThan(first)
   })
 
+  it('is asked anew on its next line', async () => {
+    const world = acceptOn(endless as never)
+    const more = { features: ['resume'], credit: [400, 4 * 1024 * 1024] }
+    const reader = world.connect()
+    reader.say(hello({}, more), [2, 1, 'texts'])
+    await vi.advanceTimersByTimeAsync(1_000)
+    reader.gone()
+    const next = world.connect()
+    next.say(hello({}, { ...more, attempt: 2, since: 1, received: 0 }))
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(next.closed).toEqual([])
+    expect(next.sent.filter(([type]) => type === 12)).toHaveLength(1)
+  })
+
   it('gets all bytes of a generator that it has credit for', async () => {
     const { items, pings } = await pulled('bytes', ['resume'])
     expect([items(), pings()]).toEqual([400, 0])

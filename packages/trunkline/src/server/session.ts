@@ -69,7 +69,7 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Cl
   readonly #backlog: Backlog
   /** Of the parts of a large message. */
   readonly #collected = new Collected()
-  /** Made with the first stream from a generator. */
+  /** Made with a line's first stream from a generator. */
   #inFlight: InFlight | undefined
   /** Its streams do, as far as the last item tells. Megabytes of those are read in a millisecond, and take thrice as long bit by bit. */
   #givesBytes = false
@@ -167,6 +167,8 @@ export class ServerSession implements OutboxHost, BacklogHost, OpenCallsHost, Cl
     const { sequence } = this
     this.calls.settled(hello.settled)
     line.write(encodeWelcome({ ...welcome, session: 'resumed', received: sequence.received }))
+    // What was measured is the other line's, and this one's client may have to be asked.
+    this.#inFlight = undefined
     sequence.acknowledge(hello.received)
     for (const copy of sequence.copies) line.write(copy)
     this.#core.resumed(sequence.copies.length)
