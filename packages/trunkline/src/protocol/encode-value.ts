@@ -1,4 +1,5 @@
 // Encodes values as payloads (PROTOCOL.md section 8). Does not know messages or schemas.
+import { toJson } from './json.ts'
 import {
   align,
   arrayTypes,
@@ -20,7 +21,7 @@ import {
  */
 export function encodeValue(value: unknown, types?: ValueTypes): Payload | Promise<Payload> {
   // Most payloads are plain: looking allocates nothing, while a walk that may have to report keeps paths and lists.
-  if (isPlain(value, 0)) return { json: JSON.stringify(value), rich: undefined }
+  if (isPlain(value, 0)) return { json: toJson(value), rich: undefined }
   return new Encoding(types).encode(value)
 }
 
@@ -68,7 +69,7 @@ class Encoding {
   }
 
   encode(value: unknown): Payload | Promise<Payload> {
-    const json = JSON.stringify(this.#toPlain(value))
+    const json = toJson(this.#toPlain(value))
     const rich = this.#entries.length ? JSON.stringify(this.#entries) : undefined
     if (!this.#parts.length) return { json, rich }
     const payload = { json, rich, bytes: new Uint8Array(this.#size) }

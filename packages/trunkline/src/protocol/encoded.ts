@@ -18,7 +18,12 @@ export const pack = (text: string, bytes: Uint8Array | undefined): Encoded =>
   bytes ? { text, bytes, length: text.length + bytes.length } : text
 
 /** Messages of a frame, without their parts. */
-export const joinTexts = (texts: readonly string[]): string =>
-  texts.length === 1 ? (texts[0] as string) : `[${texts.join(',')}]`
+export function joinTexts(texts: readonly string[]): string {
+  if (texts.length === 1) return texts[0] as string
+  // The brackets go on the outer ones: put around the whole they would cost another copy of it.
+  const parts = [`[${texts[0]}`, ...texts.slice(1)]
+  parts[parts.length - 1] += ']'
+  return parts.join(',')
+}
 
 export const textOf = (message: Encoded): string => (typeof message === 'string' ? message : message.text)

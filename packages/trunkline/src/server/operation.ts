@@ -6,6 +6,7 @@ import { type RouterRecord, walkRouter } from '../contract/router.ts'
 import { compileSchema, describeIssues, SchemaFailure, type Validator } from '../contract/validator.ts'
 import { encodeValue } from '../protocol/encode-value.ts'
 import { RpcError, type RpcErrorOptions } from '../protocol/error.ts'
+import { toJson } from '../protocol/json.ts'
 import type { Payload, ValueTypes } from '../protocol/values.ts'
 import { type AnyHandler, type App, unwrapHandler } from './app.ts'
 import type { HandlerInvocation } from './invocation.ts'
@@ -154,7 +155,7 @@ export function encodeOutput(operation: Operation, value: unknown): Payload | un
     if (!validator.sync) return encodeChecked(operation, validator, value)
     const checked = validator.check(value)
     // Fresh from its schema and known to be plain: the walk of encodeValue would find nothing.
-    if (validator.plain) return { json: JSON.stringify(checked), rich: undefined }
+    if (validator.plain) return { json: toJson(checked), rich: undefined }
     return encodePresent(operation, checked, value)
   } catch (error) {
     throw badOutput(operation, value, error)
