@@ -62,6 +62,9 @@ export function createClient<Router>(options: ClientOptions): Client<Router> {
 /** The largest frame taken from a server: its own limit on messages is smaller, this one only bounds memory. */
 const maxPayload = 64 * 1024 * 1024
 
+/** Of all sockets: its random bytes take 8 KiB. */
+const frames = new MaskedFrameBuilder()
+
 const nodePlatform: Platform = {
   connect,
   schedule: (flush) => nextTick(flush),
@@ -70,7 +73,6 @@ const nodePlatform: Platform = {
 
 function connect(url: string, protocol: string, handlers: SocketHandlers): ClientSocket {
   const socket = new WebSocket(url, protocol, { perMessageDeflate: false, maxPayload })
-  const frames = new MaskedFrameBuilder()
   const poll = new BusyPoll()
   let stream: Duplex | undefined
   let failure = ''
