@@ -177,6 +177,8 @@ const atRunTime: Record<string, () => string | Promise<string>> = {
       await first.close()
     }
   },
+  // The address is one of those kept for documentation: no machine has it.
+  'A host that is not this machine': () => thrownBy(() => serve(app, { port: 3000, host: '192.0.2.1' })),
   'A wrong path': async () => {
     const server = await serve(app, { host: '127.0.0.1' })
     const { api, connection } = createClient<typeof chat>({ url: `${server.url}rpc`, reconnect: {} })

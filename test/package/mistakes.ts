@@ -224,6 +224,13 @@ export const sections: readonly Section[] = [
         advice: "The error has Node's `code`, `EADDRINUSE`, and its own error as `cause`.",
       },
       {
+        title: 'A host that is not this machine',
+        code: "serve(app, { port: 3000, host: '192.0.2.1' })",
+        said: 'throws',
+        advice:
+          "In a container this is the usual one: the machine's outer address is not the container's. A name that nobody knows is told the same; `code` is Node's, `EADDRNOTAVAIL` or `ENOTFOUND`.",
+      },
+      {
         title: 'A wrong path',
         code: "createClient({ url: 'ws://localhost:3000/rpc' })",
         said: 'connection.state.reason is',
