@@ -1,5 +1,5 @@
 import * as fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { toJson } from '../../packages/trunkline/src/protocol/json.ts'
 
 const words = 'what people write to each other, most of it without a line break. '
@@ -44,6 +44,17 @@ describe('toJson', () => {
     ['no prototype', Object.assign(Object.create(null), { text: long, n: 1 })],
   ])('is JSON.stringify of %s', (_what, value) => {
     expect(toJson(value)).toBe(JSON.stringify(value))
+  })
+
+  it('asks JSON.stringify for names and short members alone, where long text needs no escaping', () => {
+    const stringify = vi.spyOn(JSON, 'stringify')
+    try {
+      toJson(long)
+      toJson({ id: 1, text: long })
+      expect(stringify.mock.calls.flat()).toEqual([1, 'id', 'text'])
+    } finally {
+      stringify.mockRestore()
+    }
   })
 
   const texts = fc.oneof(

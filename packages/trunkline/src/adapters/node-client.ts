@@ -62,7 +62,7 @@ export function createClient<Router>(options: ClientOptions): Client<Router> {
 /** The largest frame taken from a server: its own limit on messages is smaller, this one only bounds memory. */
 const maxPayload = 64 * 1024 * 1024
 
-/** Of all sockets: its random bytes take 8 KiB. */
+/** Shared by all sockets: its random bytes take 8 KiB. */
 const frames = new MaskedFrameBuilder()
 
 const nodePlatform: Platform = {
